@@ -1,0 +1,34 @@
+"""All size arithmetic of tatamu, and its words. Uses the standard library only.
+
+`Window` is one axis of a sliding window; `ConvSpec`, `PoolSpec` and `AdaptiveSpec` are whole
+layers; `ReceptiveField` is what an output sees through several of them. Shape rules, reprs,
+summaries, error messages, kernels and the lens read these; no size formula stands anywhere else.
+"""
+
+from tatamu.errors import ArgumentError, GeometryError
+from tatamu.geometry.conv import PADDING_MODES, ConvSpec
+from tatamu.geometry.pool import AdaptiveSpec, PoolSpec
+from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
+from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
+from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
+
+__all__ = [
+    "AXES",
+    "PADDING_MODES",
+    "AdaptiveSpec",
+    "ArgumentError",
+    "Axis",
+    "AxisWords",
+    "ConvSpec",
+    "GeometryError",
+    "Lang",
+    "LeftOver",
+    "PoolSpec",
+    "ReceptiveField",
+    "Window",
+    "adaptive_bins",
+    "fold",
+    "parameter_formula",
+    "receptive_field",
+    "receptive_words",
+]
