@@ -1,0 +1,335 @@
+"""Direct convolution: every stride, padding, dilation and group count, any number of channels.
+
+    y[n, oh, ow, oc] = b[oc] + sum over kh, kw, ic of x[n, ih, iw, ic] * w[oc, ic, kh, kw]
+
+The unit of work is a tile: MR neighbouring output pixels by NR output channels, held in registers
+while the sum runs, so that each step loads NR weights and MR single inputs and makes MR*NR
+multiply-adds. With AVX-512's 32 registers, 6 pixels by 4 vectors take 24 accumulators, 4 weights
+and leave 4 free; 14 by 2 would spill. The tile is all that is compiled in: sizes, channels and
+strides are arguments, so one kernel serves every layer that uses its tile.
+
+The sum is walked as kernel rows x columns x a contiguous run of inputs. Channels-last data with
+undilated columns makes a whole kernel row one run. Rows outside the picture are left out of the
+loop; a tile that touches the left or right padding first gathers its inputs into a zeroed patch.
+Long sums are split into blocks of channels, so that a block of weights stays in the second cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tatamu.kernels.copying import copy_function, zero_function
+from tatamu.stage import (
+    F32,
+    F64,
+    I64,
+    Arguments,
+    Function,
+    Layout,
+    Module,
+    Pointer,
+    PointerTo,
+    Target,
+    Type,
+    Value,
+)
+
+DTYPES = {"float32": F32, "float64": F64}
+UNROLL = 2  # steps of the run: more brings nothing, and the user waits for the code
+
+# Vectors of output channels -> pixels, by the number of vector registers. Counted in the emitted
+# assembly: none of these keeps a vector on the stack (tests/test_kernels_direct.py).
+PIXELS = {32: {4: 6, 3: 8, 2: 12, 1: 14}, 16: {2: 6, 1: 10}}
+PIXELS_WITHOUT_FMA = {2: 4, 1: 8}
+
+# The heights emitted for each tile: a row is covered by the cheapest mixture of them, and each one
+# costs the user compile time.
+SIZES = {
+    4: (1, 2, 3, 4), 6: (1, 2, 3, 4, 5, 6), 8: (1, 2, 3, 4, 6, 8), 10: (1, 2, 4, 6, 8, 10),
+    12: (1, 2, 4, 6, 8, 12), 14: (1, 2, 4, 7, 10, 14),
+}  # fmt: skip
+
+# Rows of the schedule: what the kernel reads of each output row and of each tile in a row.
+ROW = ("first_row", "first_kernel_row", "kernel_rows")
+SEGMENT = ("first_pixel", "pixels", "out_pixel", "patch", "valid_from", "valid_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What is compiled into a kernel: output pixels by vectors of output channels."""
+
+    dtype: str
+    pixels: int
+    vectors: int
+    lanes: int
+
+    @property
+    def channels(self) -> int:
+        """Output channels of a tile."""
+        return self.vectors * self.lanes
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The heights emitted."""
+        return SIZES[self.pixels]
+
+    def symbol(self, target: Target) -> str:
+        """The name of its kernel."""
+        return f"direct_{self.dtype}_{self.pixels}x{self.vectors}x{self.lanes}_{target.tag}"
+
+
+def pixels_by_vectors(target: Target) -> dict[int, int]:
+    """The tiles that fit the target's registers: vectors of channels -> pixels."""
+    return PIXELS[target.registers] if target.fma else PIXELS_WITHOUT_FMA
+
+
+NUMBERS = (
+    # work item i is ((image * groups + group) * panels + panel) * chunks + chunk
+    "tiles", "row_segments", "chunk_tiles", "chunks", "panels", "groups",
+    # input strides, in elements: image, group, row, pixel, kernel row, second loop, block
+    "x_n", "x_g", "x_h", "x_w", "x_kh", "x_two", "x_block",
+    "step",  # from one output pixel to the next, in input pixels
+    # output strides; channels of a group and of its last panel
+    "y_n", "y_h", "y_w", "out_channels", "last_channels",
+    # the sum: blocks, second loop, contiguous run; the last block's run may be shorter
+    "blocks", "two", "run", "last_run", "w_panel", "w_block",
+    # the patch: planes per kernel row, elements of one position, the second loop's stride
+    "planes", "x_plane", "unit", "last_unit", "patch_two", "patch_two_by_width",
+    "scratch_size",  # elements of each worker
+)  # fmt: skip
+
+
+def fields(t: Type) -> dict[str, Type | PointerTo]:
+    """The kernel's arguments with their types."""
+    pointers = {n: PointerTo(t) for n in ("x", "w", "b", "y", "scratch")}
+    tables = {n: PointerTo(I64) for n in ("rows", "segments")}
+    return {**pointers, **tables, **dict.fromkeys(NUMBERS, I64)}
+
+
+def layout(tile: Tile, target: Target, debug: bool = False) -> Layout:
+    """The order of the kernel's arguments."""
+    return Module("", target, debug=debug).layout(fields(DTYPES[tile.dtype]))
+
+
+def emit(tile: Tile, target: Target, *, debug: bool = False) -> Module:
+    """The kernel for one tile."""
+    t = DTYPES[tile.dtype]
+    m = Module(tile.symbol(target), target, debug=debug)
+    pieces = _Pieces(
+        copy=copy_function(m, t),
+        gather=_gather(m, t),
+        tiles={n: _tile(m, tile, t, n) for n in tile.sizes},
+    )
+    f, a = m.task(fields(t))
+    with f.denormals_flushed():
+        for item in f.loop(f.args.end, start=f.args.begin):
+            _item(f, a, item, tile, t, pieces)
+    return m
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    copy: Function
+    gather: Function
+    tiles: dict[int, Function]
+
+
+def _tile(m: Module, tile: Tile, t: Type, pixels: int) -> Function:
+    """``pixels`` x ``tile.vectors`` outputs: start from ``init``, add the products, store."""
+    shared = PointerTo(t, shared=True)  # a later block starts from what the earlier one stored
+    f = m.function(f"tile{pixels}", {
+        "x": PointerTo(t), "w": PointerTo(t), "init": shared, "y": shared,
+        "init_px": I64, "y_px": I64, "x_px": I64, "kernel_rows": I64, "x_kh": I64,
+        "two": I64, "x_two": I64, "run": I64,
+    })  # fmt: skip
+    a = f.args
+    x, w, init, y = (a.pointer(n) for n in ("x", "w", "init", "y"))
+    lanes, width = tile.lanes, tile.channels
+    vectors = range(tile.vectors)
+    acc = [
+        [f.var(init.at(a.init_px * i).vec(v * lanes, lanes)) for v in vectors]
+        for i in range(pixels)
+    ]
+    at = f.var(f.constant(0, I64))  # the weights lie in the order in which they are used
+
+    def step(inputs: list[Pointer], r: object, u: int) -> None:
+        here = w.at(at.get())
+        weights = [here.vec(u * width + v * lanes, lanes) for v in vectors]
+        for i in range(pixels):
+            value = inputs[i].at(r).splat(u, lanes)
+            for v in vectors:
+                acc[i][v].set(f.fma(value, weights[v], acc[i][v]))
+
+    for kh in f.loop(a.kernel_rows):
+        for second in f.loop(a.two):
+            start = x.at(kh * a.x_kh + second * a.x_two)
+            inputs = [start.at(a.x_px * i) for i in range(pixels)]
+            whole = a.run // UNROLL * UNROLL
+            for r in f.loop(whole, step=UNROLL):
+                for u in range(UNROLL):
+                    step(inputs, r, u)
+                at.add(UNROLL * width)
+            for r in f.loop(a.run, start=whole):
+                step(inputs, r, 0)
+                at.add(width)
+    for i in range(pixels):
+        for v in vectors:
+            y.at(a.y_px * i).store(v * lanes, acc[i][v])
+    return f
+
+
+def _gather(m: Module, t: Type) -> Function:
+    """Copy the inputs of a tile that reads padding, with zeros where the picture ends.
+
+    The patch lies [kernel row][plane][position][unit]; positions before ``valid_from`` and from
+    ``valid_to`` on are padding.
+    """
+    copy, zero = m.functions[0], zero_function(m, t)
+    f = m.function("gather", {
+        "x": PointerTo(t), "patch": PointerTo(t), "kernel_rows": I64, "x_kh": I64,
+        "planes": I64, "x_plane": I64, "width": I64, "valid_from": I64, "valid_to": I64,
+        "unit": I64, "x_w": I64,
+    })  # fmt: skip
+    a = f.args
+    unit = a.unit
+    for kh in f.loop(a.kernel_rows):
+        for plane in f.loop(a.planes):
+            source = a.pointer("x").at(kh * a.x_kh + plane * a.x_plane)
+            to = a.pointer("patch").at((kh * a.planes + plane) * a.width * unit)
+            f.call(zero, to, a.valid_from * unit)
+            with f.when(a.x_w == unit) as dense:
+                f.call(
+                    copy,
+                    source.at(a.valid_from * unit),
+                    to.at(a.valid_from * unit),
+                    (a.valid_to - a.valid_from) * unit,
+                )
+            with dense.otherwise():
+                for p in f.loop(a.valid_to, start=a.valid_from):
+                    f.call(copy, source.at(p * a.x_w), to.at(p * unit), unit)
+            f.call(zero, to.at(a.valid_to * unit), (a.width - a.valid_to) * unit)
+    return f
+
+
+def _item(f: Function, a: Arguments, item: Value, tile: Tile, t: Type, pieces: _Pieces) -> None:
+    """One work item: a chunk of the tiles of one panel of output channels of one image."""
+    width = tile.channels
+    panel_index = item // a.chunks
+    group_index = panel_index // a.panels
+    image = group_index // a.groups
+    panel, group = panel_index % a.panels, group_index % a.groups
+    first = item % a.chunks * a.chunk_tiles
+    last = f.min(first + a.chunk_tiles, a.tiles)
+    all_panels = group * a.panels + panel
+    scratch = a.pointer("scratch").at(f.args.worker * a.scratch_size)
+    is_last = panel == a.panels - 1
+    channels = f.select(is_last, a.last_channels, width)
+    y = a.pointer("y").at(image * a.y_n + group * a.out_channels + panel * width)
+    for block in f.loop(a.blocks):
+        end = block == a.blocks - 1
+        part = _Part(
+            f=f, a=a, width=width, channels=channels, y=y,
+            x=a.pointer("x").at(image * a.x_n + group * a.x_g + block * a.x_block),
+            w=a.pointer("w").at(all_panels * a.w_panel + block * a.w_block),
+            bias=a.pointer("b").at(all_panels * width),
+            is_first=block == 0,
+            run=f.select(end, a.last_run, a.run),
+            unit=f.select(end, a.last_unit, a.unit),
+            out=scratch, patch=scratch.at(tile.pixels * width),
+        )  # fmt: skip
+        row = f.var(first // a.row_segments)
+        segment = f.var(first % a.row_segments)
+        for _ in f.loop(last, start=first):
+            _one_tile(part, row.get(), segment.get(), pieces)
+            segment.add(1)
+            with f.when(segment.get() == a.row_segments):
+                segment.set(0)
+                row.add(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the tiles of one block of one work item have in common."""
+
+    f: Function
+    a: Arguments
+    width: int
+    channels: Value
+    y: Pointer
+    x: Pointer
+    w: Pointer
+    bias: Pointer
+    is_first: Value
+    run: Value
+    unit: Value
+    out: Pointer
+    patch: Pointer
+
+
+def _one_tile(part: _Part, row: Value, segment: Value, pieces: _Pieces) -> None:
+    """Find a tile's inputs and outputs and run it."""
+    f, a = part.f, part.a
+    rows = a.pointer("rows").at(row * len(ROW))
+    first_row, first_kernel_row, kernel_rows = (rows.load(i) for i in range(len(ROW)))
+    entry = a.pointer("segments").at(segment * len(SEGMENT))
+    first_pixel, pixels, out_pixel, width, valid_from, valid_to = (
+        entry.load(i) for i in range(len(SEGMENT))
+    )
+    source = part.x.at(first_row * a.x_h + first_pixel * a.x_w)
+    weights = part.w.at(first_kernel_row * a.two * part.run * part.width)
+    touches = width > 0
+    with f.when(touches):
+        f.call(
+            pieces.gather,
+            source,
+            part.patch,
+            kernel_rows,
+            a.x_kh,
+            a.planes,
+            a.x_plane,
+            width,
+            valid_from,
+            valid_to,
+            part.unit,
+            a.x_w,
+        )
+    row_size = a.planes * width * part.unit
+    x = f.select_pointer(touches, part.patch, source)
+    x_kh = f.select(touches, row_size, a.x_kh)
+    x_px = a.step * f.select(touches, part.unit, a.x_w)
+    patch_two = a.patch_two * part.unit + a.patch_two_by_width * width
+    x_two = f.select(touches, patch_two, a.x_two)
+    y = part.y.at(row * a.y_h + out_pixel * a.y_w)
+
+    def run(init: Pointer, init_px: object, out: Pointer, out_px: object) -> None:
+        f.switch(pixels, {
+            n: partial(f.call, tile, x, weights, init, out, init_px, out_px, x_px, kernel_rows,
+                       x_kh, a.two, x_two, part.run)
+            for n, tile in pieces.tiles.items()
+        })  # fmt: skip
+
+    with f.when(part.channels == part.width) as full:
+        init = f.select_pointer(part.is_first, part.bias, y)
+        run(init, f.select(part.is_first, f.constant(0, I64), a.y_w), y, a.y_w)
+    with full.otherwise():
+        _through_scratch(part, y, pixels, pieces, run)
+
+
+def _through_scratch(
+    part: _Part,
+    y: Pointer,
+    pixels: Value,
+    pieces: _Pieces,
+    run: Callable[[Pointer, object, Pointer, object], None],
+) -> None:
+    """A panel with fewer channels than the tile is wide works on a copy of the outputs."""
+    f, a = part.f, part.a
+    with f.when(part.is_first == 0):
+        for i in f.loop(pixels):
+            f.call(pieces.copy, y.at(i * a.y_w), part.out.at(i * part.width), part.channels)
+    init = f.select_pointer(part.is_first, part.bias, part.out)
+    run(init, f.select(part.is_first, f.constant(0, I64), part.width), part.out, part.width)
+    for i in f.loop(pixels):
+        f.call(pieces.copy, part.out.at(i * part.width), y.at(i * a.y_w), part.channels)

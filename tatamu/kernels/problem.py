@@ -1,0 +1,42 @@
+"""What a convolution kernel is asked to do, free of tensors: sizes, strides and a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tatamu.geometry import ConvSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ConvProblem:
+    """One forward convolution on 4-d arrays.
+
+    ``x_strides`` counts elements along (image, channel, row, pixel). The output is channels-last
+    and dense. ``dtype`` is ``"float32"`` or ``"float64"``.
+    """
+
+    spec: ConvSpec
+    dtype: str
+    x_shape: tuple[int, int, int, int]
+    x_strides: tuple[int, int, int, int]
+    out_channels: int
+
+    @property
+    def out_size(self) -> tuple[int, int]:
+        """Rows and pixels per row of the output."""
+        height, width = self.spec.out_size(self.x_shape[2:])
+        return height, width
+
+    @property
+    def group_channels(self) -> tuple[int, int]:
+        """Input and output channels of one group."""
+        groups = self.spec.groups
+        return self.x_shape[1] // groups, self.out_channels // groups
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-add, those with padding included."""
+        height, width = self.out_size
+        taps = self.spec.kernel[0] * self.spec.kernel[1]
+        inputs = self.group_channels[0]
+        return 2 * self.x_shape[0] * self.out_channels * height * width * inputs * taps
