@@ -1,0 +1,185 @@
+"""Convolutional networks on ordinary CPUs: PyTorch's API and numbers, without PyTorch.
+
+>>> import tatamu
+>>> from tatamu import nn
+>>> _ = tatamu.manual_seed(0)
+>>> nn.Conv2d(3, 8, 3, padding=1)(tatamu.rand(1, 3, 32, 48)).shape
+tatamu.Size([1, 8, 32, 48])
+"""
+
+from tatamu import autograd, nn, ops
+from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu.creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    rand,
+    rand_like,
+    randn,
+    randn_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from tatamu.dtypes import DType as dtype
+from tatamu.dtypes import (
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
+from tatamu.dtypes import bool_ as bool
+from tatamu.dtypes import float16 as half
+from tatamu.dtypes import float32 as float
+from tatamu.dtypes import float64 as double
+from tatamu.dtypes import int16 as short
+from tatamu.dtypes import int32 as int
+from tatamu.dtypes import int64 as long
+from tatamu.dtypes import promote as promote_types
+from tatamu.functions import (
+    abs,
+    add,
+    argmax,
+    argmin,
+    clone,
+    div,
+    exp,
+    flatten,
+    is_tensor,
+    log,
+    matmul,
+    max,
+    mean,
+    min,
+    mul,
+    neg,
+    numel,
+    permute,
+    pow,
+    relu,
+    reshape,
+    sign,
+    sqrt,
+    squeeze,
+    sub,
+    sum,
+    transpose,
+    unsqueeze,
+    where,
+)
+from tatamu.ops.layout import Size
+from tatamu.random import Generator, initial_seed, manual_seed, seed
+from tatamu.tensor import Tensor
+from tatamu.views import channels_last, contiguous_format, preserve_format
+
+__all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
+    "__version__",
+    "abs",
+    "add",
+    "arange",
+    "argmax",
+    "argmin",
+    "as_tensor",
+    "autograd",
+    "bfloat16",
+    "bool",
+    "channels_last",
+    "clone",
+    "contiguous_format",
+    "div",
+    "double",
+    "dtype",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "exp",
+    "flatten",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "get_num_threads",
+    "half",
+    "initial_seed",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "is_tensor",
+    "log",
+    "long",
+    "manual_seed",
+    "matmul",
+    "max",
+    "mean",
+    "min",
+    "mul",
+    "neg",
+    "nn",
+    "no_grad",
+    "numel",
+    "ones",
+    "ones_like",
+    "ops",
+    "permute",
+    "pow",
+    "preserve_format",
+    "promote_types",
+    "rand",
+    "rand_like",
+    "randn",
+    "randn_like",
+    "relu",
+    "reshape",
+    "seed",
+    "set_grad_enabled",
+    "set_num_threads",
+    "short",
+    "sign",
+    "sqrt",
+    "squeeze",
+    "sub",
+    "sum",
+    "tensor",
+    "transpose",
+    "uint8",
+    "unsqueeze",
+    "where",
+    "zeros",
+    "zeros_like",
+]
+
+__version__ = "0.1.0"
+
+
+def set_num_threads(count: int) -> None:  # type: ignore[valid-type]
+    """How many threads kernels may use, the calling one included."""
+    from tatamu.runtime import threads
+
+    threads.set_num_threads(count)
+
+
+def get_num_threads() -> int:  # type: ignore[valid-type]
+    """How many threads kernels may use, the calling one included."""
+    from tatamu.runtime import threads
+
+    return threads.get_num_threads()

@@ -1,0 +1,171 @@
+"""torch's functions that are methods too: ``tatamu.exp(x)`` for ``x.exp()``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tatamu.ops import comparison
+from tatamu.ops.array import Array
+from tatamu.ops.common import constant
+from tatamu.tensor import Tensor
+
+__all__ = [
+    "abs", "add", "argmax", "argmin", "clone", "div", "exp", "flatten", "is_tensor", "log",
+    "matmul", "max", "mean", "min", "mul", "neg", "numel", "permute", "pow", "relu", "reshape",
+    "sign", "sqrt", "squeeze", "sub", "sum", "transpose", "unsqueeze", "where",
+]  # fmt: skip
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether ``value`` is a Tensor."""
+    return isinstance(value, Tensor)
+
+
+def numel(x: Tensor) -> int:
+    """The number of elements."""
+    return x.numel()
+
+
+def add(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """``x + alpha * other``."""
+    return x.add(other, alpha=alpha)
+
+
+def sub(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """``x - alpha * other``."""
+    return x.sub(other, alpha=alpha)
+
+
+def mul(x: Tensor, other: Any) -> Tensor:
+    """``x * other``."""
+    return x.mul(other)
+
+
+def div(x: Tensor, other: Any) -> Tensor:
+    """``x / other``."""
+    return x.div(other)
+
+
+def pow(x: Tensor, exponent: Any) -> Tensor:
+    """``x ** exponent``."""
+    return x.pow(exponent)
+
+
+def neg(x: Tensor) -> Tensor:
+    """``-x``."""
+    return -x
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b``."""
+    return a @ b
+
+
+def abs(x: Tensor) -> Tensor:
+    """The absolute value of each element."""
+    return x.abs()
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1 for each element."""
+    return x.sign()
+
+
+def exp(x: Tensor) -> Tensor:
+    """e to the power of each element."""
+    return x.exp()
+
+
+def log(x: Tensor) -> Tensor:
+    """The natural logarithm of each element."""
+    return x.log()
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """The square root of each element."""
+    return x.sqrt()
+
+
+def relu(x: Tensor) -> Tensor:
+    """Each element, or 0 if it is negative."""
+    return x.relu()
+
+
+def sum(x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The sum over all axes or some."""
+    return x.sum(dim, keepdim)
+
+
+def mean(x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The mean over all axes or some."""
+    return x.mean(dim, keepdim)
+
+
+def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The largest element, or along an axis the largest and their positions."""
+    return x.max(dim, keepdim)
+
+
+def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest element, or along an axis the smallest and their positions."""
+    return x.min(dim, keepdim)
+
+
+def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The position of the largest element."""
+    return x.argmax(dim, keepdim)
+
+
+def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The position of the smallest element."""
+    return x.argmin(dim, keepdim)
+
+
+def clone(x: Tensor) -> Tensor:
+    """A copy."""
+    return x.clone()
+
+
+def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Another shape, as a view where the strides allow it."""
+    return x.reshape(shape)
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes from one to another made one."""
+    return x.flatten(start_dim, end_dim)
+
+
+def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """The axes in another order."""
+    return x.permute(dims)
+
+
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two axes exchanged."""
+    return x.transpose(dim0, dim1)
+
+
+def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Without axes of extent 1."""
+    return x.squeeze(dim)
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """With a new axis of extent 1."""
+    return x.unsqueeze(dim)
+
+
+def where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    """``x`` where the condition holds, else ``y``; one of the two may be a number.
+
+    >>> import tatamu
+    >>> a = tatamu.tensor([-1.0, 2.0])
+    >>> tatamu.where(a > 0, a, 0.0)
+    tensor([0., 2.])
+    """
+    like = x.dtype if isinstance(x, Array) else y.dtype
+    first = x if isinstance(x, Array) else constant(x, like)
+    second = y if isinstance(y, Array) else constant(y, like)
+    return comparison.where(condition, first, second)  # type: ignore[no-any-return]

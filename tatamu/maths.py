@@ -1,0 +1,319 @@
+"""The methods of Tensor that compute: arithmetic, comparison, functions, reductions, writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from tatamu.dtypes import DType, int64
+from tatamu.ops import comparison, pointwise
+from tatamu.ops.arithmetic import add, div, mul, neg, sub
+from tatamu.ops.array import Array, wrap
+from tatamu.ops.cast import cast, overwrite
+from tatamu.ops.common import constant
+from tatamu.ops.expand import Reduce, reduction, sum_
+from tatamu.ops.inplace import write
+from tatamu.ops.layout import wrap_dim
+from tatamu.ops.matmul import matmul
+from tatamu.ops.op import Op, apply, apply_all
+from tatamu.ops.power import pow_, power, scalar
+from tatamu.ops.reduce import along, amax, amin, extreme, mean
+from tatamu.ops.relu import relu
+from tatamu.ops.reshape import reshape
+
+__all__ = ["Maths", "ValuesIndices"]
+
+NUMBERS = (int, float, bool, np.number, np.bool_)
+
+
+class ValuesIndices(NamedTuple):
+    """What ``max(dim)`` and ``min(dim)`` give."""
+
+    values: Any
+    indices: Any
+
+
+class Maths(Array):
+    """Everything that makes new numbers, or writes them in place."""
+
+    __slots__ = ()
+
+    def _with(self, op: Op, other: Any, swapped: bool = False) -> Any:
+        if not isinstance(other, Array):
+            if not isinstance(other, NUMBERS):
+                return NotImplemented
+            other = constant(other, self.dtype)
+        return apply(op, None, other, self) if swapped else apply(op, None, self, other)
+
+    def _scaled(self, other: Any, alpha: float) -> Array:
+        value: Array = other if isinstance(other, Array) else constant(other, self.dtype)
+        return value if alpha == 1 else mul(value, constant(alpha, value.dtype))
+
+    def _write(self, op: Op, other: Any) -> Self:
+        return write(op, None, self, self._scaled(other, 1))
+
+    # ---- arithmetic ----
+
+    def __add__(self, other: Any) -> Self:
+        return self._with(add, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Self:
+        return self._with(add, other, swapped=True)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Self:
+        return self._with(sub, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._with(sub, other, swapped=True)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Self:
+        return self._with(mul, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._with(mul, other, swapped=True)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Self:
+        return self._with(div, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self._with(div, other, swapped=True)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Self:
+        if isinstance(other, (int, float)):
+            return apply(pow_, scalar(other), self)
+        return self._with(power, other)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Self:
+        return self._with(power, other, swapped=True)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Self:
+        return neg(self)
+
+    def __matmul__(self, other: Array) -> Self:
+        return matmul(self, other)
+
+    def __abs__(self) -> Self:
+        return pointwise.abs_(self)
+
+    def add(self, other: Any, *, alpha: float = 1) -> Self:
+        """``self + alpha * other``."""
+        return add(self, self._scaled(other, alpha))
+
+    def sub(self, other: Any, *, alpha: float = 1) -> Self:
+        """``self - alpha * other``."""
+        return sub(self, self._scaled(other, alpha))
+
+    def mul(self, other: Any) -> Self:
+        """``self * other``."""
+        return self._with(mul, other)  # type: ignore[no-any-return]
+
+    def div(self, other: Any) -> Self:
+        """``self / other``."""
+        return self._with(div, other)  # type: ignore[no-any-return]
+
+    def pow(self, exponent: Any) -> Self:
+        """``self ** exponent``."""
+        return self.__pow__(exponent)
+
+    def neg(self) -> Self:
+        """``-self``."""
+        return neg(self)
+
+    def matmul(self, other: Array) -> Self:
+        """The matrix product, over the last two axes, broadcast over the others."""
+        return matmul(self, other)
+
+    # ---- comparison ----
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return self._with(comparison.eq, other)  # type: ignore[no-any-return]
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return self._with(comparison.ne, other)  # type: ignore[no-any-return]
+
+    def __lt__(self, other: Any) -> Self:
+        return self._with(comparison.lt, other)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Any) -> Self:
+        return self._with(comparison.le, other)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Any) -> Self:
+        return self._with(comparison.gt, other)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Any) -> Self:
+        return self._with(comparison.ge, other)  # type: ignore[no-any-return]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    # ---- functions ----
+
+    def abs(self) -> Self:
+        """The absolute value of each element."""
+        return pointwise.abs_(self)
+
+    def sign(self) -> Self:
+        """-1, 0 or 1 for each element."""
+        return pointwise.sign(self)
+
+    def exp(self) -> Self:
+        """e to the power of each element."""
+        return pointwise.exp(self)
+
+    def log(self) -> Self:
+        """The natural logarithm of each element."""
+        return pointwise.log(self)
+
+    def sqrt(self) -> Self:
+        """The square root of each element."""
+        return pointwise.sqrt(self)
+
+    def relu(self) -> Self:
+        """Each element, or 0 if it is negative."""
+        return relu(self)
+
+    def to_dtype(self, dtype: DType) -> Self:
+        """The same numbers in another dtype."""
+        return cast(self, dtype)
+
+    # ---- reductions ----
+
+    def _reduction(self, dim: int | Sequence[int] | None, keepdim: bool) -> Reduce:
+        rank = len(self.shape)
+        if dim is None or dim == ():
+            return reduction(tuple(range(rank)), keepdim)
+        dims = (dim,) if isinstance(dim, int) else dim
+        axes = sorted(wrap_dim(d, rank) for d in dims) if rank else []
+        for axis, following in pairwise(axes):
+            if axis == following:
+                raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
+        return reduction(tuple(axes), keepdim)
+
+    def sum(
+        self,
+        dim: int | Sequence[int] | None = None,
+        keepdim: bool = False,
+        *,
+        dtype: DType | None = None,
+    ) -> Self:
+        """The sum over all axes or some. Integers and truth values sum to int64.
+
+        >>> import tatamu
+        >>> tatamu.ones(2, 3).sum(dim=1)
+        tensor([3., 3.])
+        """
+        x = self if dtype is None else cast(self, dtype)
+        return apply(sum_, self._reduction(dim, keepdim), x)
+
+    def mean(
+        self,
+        dim: int | Sequence[int] | None = None,
+        keepdim: bool = False,
+        *,
+        dtype: DType | None = None,
+    ) -> Self:
+        """The mean over all axes or some. RuntimeError for integers without a ``dtype``.
+
+        >>> import tatamu
+        >>> tatamu.tensor([[1.0, 2.0], [3.0, 6.0]]).mean()
+        tensor(3.)
+        """
+        x = self if dtype is None else cast(self, dtype)
+        return apply(mean, self._reduction(dim, keepdim), x)
+
+    def amax(self, dim: int | Sequence[int] = (), keepdim: bool = False) -> Self:
+        """The largest over all axes or some; equals share the gradient."""
+        return apply(amax, self._reduction(dim, keepdim), self)
+
+    def amin(self, dim: int | Sequence[int] = (), keepdim: bool = False) -> Self:
+        """The smallest over all axes or some; equals share the gradient."""
+        return apply(amin, self._reduction(dim, keepdim), self)
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """The largest element; along an axis the largest and their positions.
+
+        Raises RuntimeError for an empty tensor, IndexError for an empty axis.
+
+        >>> import tatamu
+        >>> values, indices = tatamu.tensor([[1, 5], [7, 3]]).max(dim=1)
+        >>> values, indices
+        (tensor([5, 7]), tensor([1, 0]))
+        """
+        if dim is None:
+            return self.amax()
+        return ValuesIndices(*self._extreme(dim, True, keepdim))
+
+    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """The smallest element; along an axis the smallest and their positions."""
+        if dim is None:
+            return self.amin()
+        return ValuesIndices(*self._extreme(dim, False, keepdim))
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """The position of the largest element, counted through all or along an axis."""
+        return self._position_of(True, dim, keepdim)
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
+        """The position of the smallest element, counted through all or along an axis."""
+        return self._position_of(False, dim, keepdim)
+
+    def _extreme(self, dim: int, largest: bool, keepdim: bool) -> tuple[Any, ...]:
+        axis = wrap_dim(dim, len(self.shape))
+        if not self.shape:
+            return self.amax(), wrap(np.array(0), int64)
+        return apply_all(extreme, along(axis, self.shape[axis], largest, keepdim), self)
+
+    def _position_of(self, largest: bool, dim: int | None, keepdim: bool) -> Self:
+        if dim is not None:
+            return self._extreme(dim, largest, keepdim)[1]  # type: ignore[no-any-return]
+        flat = reshape(self, (self.shape.numel(),))
+        return flat._extreme(0, largest, keepdim)[1]  # type: ignore[no-any-return]
+
+    # ---- writes ----
+
+    def add_(self, other: Any, *, alpha: float = 1) -> Self:
+        """Add in place."""
+        return write(add, None, self, self._scaled(other, alpha))
+
+    def sub_(self, other: Any, *, alpha: float = 1) -> Self:
+        """Subtract in place."""
+        return write(sub, None, self, self._scaled(other, alpha))
+
+    def mul_(self, other: Any) -> Self:
+        """Multiply in place."""
+        return self._write(mul, other)
+
+    def div_(self, other: Any) -> Self:
+        """Divide in place."""
+        return self._write(div, other)
+
+    def relu_(self) -> Self:
+        """ReLU in place."""
+        return write(relu, None, self)
+
+    def zero_(self) -> Self:
+        """Fill with zeros."""
+        return self._write(overwrite, 0)
+
+    def fill_(self, value: Any) -> Self:
+        """Fill with one number."""
+        return self._write(overwrite, value)
+
+    def copy_(self, source: Any) -> Self:
+        """Take the numbers of another tensor, broadcast and cast."""
+        return self._write(overwrite, source)
+
+    def __iadd__(self, other: Any) -> Self:
+        return self.add_(other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self.sub_(other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self.div_(other)

@@ -1,0 +1,23 @@
+"""Layers: they hold state and call ``nn.functional``."""
+
+from tatamu.nn import functional, init
+from tatamu.nn.containers import Sequential
+from tatamu.nn.conv import Conv2d
+from tatamu.nn.module import Module
+from tatamu.nn.parameter import Parameter
+from tatamu.nn.pooling import AvgPool2d, MaxPool2d
+from tatamu.nn.simple import Flatten, Identity, ReLU
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Flatten",
+    "Identity",
+    "MaxPool2d",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "functional",
+    "init",
+]

@@ -1,0 +1,164 @@
+"""What the records of small operations share: shape rules, costs, broadcasting, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tatamu import dtypes
+from tatamu.dtypes import DType, category, promote
+from tatamu.ops.array import Array, made, wrap
+from tatamu.ops.layout import Ints, Size, broadcast_shapes, contiguous_strides
+from tatamu.ops.op import Call, Out, Sample
+from tatamu.runtime.storage import Storage
+
+__all__ = [
+    "constant",
+    "floating",
+    "full",
+    "interned",
+    "moved_bytes",
+    "one_each",
+    "result_type",
+    "same_as_first",
+]
+
+
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=4096)
+def _first_equal(value: Any) -> Any:
+    return value
+
+
+def interned(value: T) -> T:
+    """The one object equal to ``value``: plans are looked up by the identity of attrs."""
+    first: T = _first_equal(value)
+    return first
+
+
+def result_type(call: Call) -> DType:
+    """The dtype of an operation on two tensors: 0-d ones only count if of a higher category."""
+    a, b = call.dtype(0), call.dtype(1)
+    if a is b:
+        return a
+    a_is_scalar, b_is_scalar = not call.shape(0), not call.shape(1)
+    if a_is_scalar != b_is_scalar:
+        scalar, other = (a, b) if a_is_scalar else (b, a)
+        if category(scalar) <= category(other):
+            return other
+    return promote(a, b)
+
+
+def floating(dtype: DType) -> DType:
+    """``dtype`` itself, or float32 for integers, as true division and exp give."""
+    return dtype if dtype.is_floating_point else dtypes.float32
+
+
+def same_as_first(call: Call) -> tuple[Out, ...]:
+    """Shape rule: the output is like input 0."""
+    return (Out(call.shape(0), call.dtype(0)),)
+
+
+def like_first_floating(call: Call) -> tuple[Out, ...]:
+    """Shape rule: like input 0, in floating point."""
+    return (Out(call.shape(0), floating(call.dtype(0))),)
+
+
+def broadcast(call: Call) -> tuple[Out, ...]:
+    """Shape rule: two operands, broadcast and promoted."""
+    return (Out(broadcast_shapes(call.shape(0), call.shape(1)), result_type(call)),)
+
+
+def broadcast_floating(call: Call) -> tuple[Out, ...]:
+    """Shape rule: as ``broadcast``, in floating point."""
+    out = broadcast(call)[0]
+    return (Out(out.shape, floating(out.dtype)),)
+
+
+def broadcast_bool(call: Call) -> tuple[Out, ...]:
+    """Shape rule: as ``broadcast``, giving truth values."""
+    return (Out(broadcast(call)[0].shape, dtypes.bool_),)
+
+
+def view_shape(call: Call) -> tuple[Out, ...]:
+    """Shape rule of a view: whatever NumPy makes of an array without elements in memory."""
+    stand_in = np.broadcast_to(np.int8(0), call.shape(0))
+    return (Out(call.op.reference(call.attrs, stand_in).shape, call.dtype(0)),)
+
+
+def one_each(call: Call) -> int:
+    """FLOPs of an operation that does one per output element."""
+    return prod(call.op.shape(call)[0].shape)
+
+
+def none(call: Call) -> int:
+    """FLOPs of an operation that only moves data; bytes of one that does not even do that."""
+    return 0
+
+
+def one_per_input(call: Call) -> int:
+    """FLOPs of a reduction."""
+    return prod(call.shape(0))
+
+
+def moved_bytes(call: Call) -> int:
+    """Bytes read and written when everything passes through memory once."""
+    pairs = zip(call.shapes, call.dtypes, strict=True)
+    read = sum(prod(s) * d.itemsize for s, d in pairs if s is not None and d is not None)
+    return read + sum(prod(out.shape) * out.dtype.itemsize for out in call.op.shape(call))
+
+
+def full(shape: Ints, value: Any, dtype: DType) -> Array:
+    """A tensor of one value, in C order."""
+    size = Size(shape)
+    storage = Storage(size.numel() * dtype.itemsize)
+    out = made.type(storage, 0, size, contiguous_strides(size), dtype)
+    out.array.fill(dtypes.narrow(np.asarray(value, dtype.compute), dtype)[()])
+    return out
+
+
+def constant(value: Any, like: DType) -> Array:
+    """A number as a 0-d tensor that does not change the dtype ``like``, unless it must.
+
+    A float beside integers makes float32, an integer beside bools int64: torch's rule.
+    """
+    dtype = like
+    if isinstance(value, (bool, np.bool_)):
+        pass
+    elif isinstance(value, (int, np.integer)):
+        dtype = dtypes.int64 if like is dtypes.bool_ else like
+    else:
+        dtype = floating(like)
+    return wrap(dtypes.narrow(np.asarray(value, dtype.compute), dtype), dtype)
+
+
+def samples(
+    *shapes: Ints,
+    attrs: Any = None,
+    low: float = -2.0,
+    high: float = 2.0,
+) -> Callable[[np.random.Generator], Iterable[Sample]]:
+    """A sample generator: uniform arrays of these shapes."""
+
+    def generate(random: np.random.Generator) -> Iterable[Sample]:
+        yield Sample(attrs, tuple(random.uniform(low, high, shape) for shape in shapes))
+
+    return generate
+
+
+def several(
+    *generators: Callable[[np.random.Generator], Iterable[Sample]],
+) -> Callable[[np.random.Generator], Iterable[Sample]]:
+    """The samples of all ``generators``."""
+
+    def generate(random: np.random.Generator) -> Iterable[Sample]:
+        for generator in generators:
+            yield from generator(random)
+
+    return generate

@@ -1,0 +1,282 @@
+"""Convolution over two axes, and its two gradients, each of which is an operation itself.
+
+With taps i, j of the window, at output position p, q (s: stride, d: dilation, a: padding before):
+
+    y[n,o,p,q]   = b[o] + sum over c, i, j of  w[o,c,i,j] x[n, c, s p + d i - a, s q + d j - a]
+    dx[n,c,...] += w[o,c,i,j] g[n,o,p,q]         conv2d_input_grad, a transposed convolution
+    dw[o,c,i,j]  = sum over n, p, q of  g[n,o,p,q] x[n,c,...]        conv2d_weight_grad
+    db[o]        = sum over n, p, q of  g[n,o,p,q]
+
+All three are bilinear in two of the three tensors x, w and g; so the gradient of each is made of
+the other two, and derivatives of every order exist. ``attrs`` of the first is the ``ConvSpec``; of
+the gradients the spec and the shape of what they give, which stride and padding alone do not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tatamu.geometry import ConvSpec
+from tatamu.ops.array import Array, Node, Numpy
+from tatamu.ops.common import interned, moved_bytes
+from tatamu.ops.conv2d_direct import DirectConv2d
+from tatamu.ops.expand import reduction, sum_
+from tatamu.ops.layout import Ints, channels_last_strides
+from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
+
+__all__ = ["ConvGrad", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "gradient_of"]
+
+
+class ConvGrad(NamedTuple):
+    """The spec of a convolution, and the shape of the operand whose gradient is meant."""
+
+    spec: ConvSpec
+    shape: Ints
+
+
+def gradient_of(spec: ConvSpec, shape: Ints) -> ConvGrad:
+    """The one ConvGrad of these two."""
+    return interned(ConvGrad(spec, shape))
+
+
+# ---- shape rules --------------------------------------------------------------------------------
+
+
+def _channels_last(shape: Ints, call: Call) -> tuple[Out, ...]:
+    return (Out(shape, call.dtype(0), channels_last_strides(shape)),)
+
+
+def _shape(call: Call) -> tuple[Out, ...]:
+    x, w = call.dtype(0), call.dtype(1)
+    bias = call.shapes[2] if len(call.shapes) == 3 else None
+    if bias is not None and call.dtype(2) is not x:
+        raise RuntimeError(
+            f"Input type ({x.c_name}) and bias type ({call.dtype(2).c_name}) should be the same\n"
+            f"  input.to({call.dtype(2)}) makes them so"
+        )
+    if x is not w:
+        raise RuntimeError(
+            f"expected scalar type {x.legacy_name} but found {w.legacy_name}\n"
+            f"  the input is {x}, the weight {w}: input.to({w}) makes them alike"
+        )
+    shape = call.attrs.out_shape(call.shape(0), call.shape(1), bias)
+    return _channels_last(shape, call)
+
+
+def _input_grad_shape(call: Call) -> tuple[Out, ...]:
+    return _channels_last(call.attrs.shape, call)
+
+
+def _weight_grad_shape(call: Call) -> tuple[Out, ...]:
+    return (Out(call.attrs.shape, call.dtype(0)),)
+
+
+# ---- references: one tap of the window after the other, all positions at once --------------------
+
+
+def _split(last: Numpy, groups: int) -> Numpy:
+    """(n, h, w, c) as (n, h, w, groups, c / groups)."""
+    return last.reshape(*last.shape[:3], groups, last.shape[3] // groups)
+
+
+def _padded(spec: ConvSpec, x: Numpy) -> Numpy:
+    """``x`` with its zeros around it, channels last and split by group: (n, h, w, groups, c)."""
+    pads = [window.pad for window in spec.windows]
+    wide = np.pad(x.transpose(0, 2, 3, 1), [(0, 0), *pads, (0, 0)])
+    return _split(wide, spec.groups)
+
+
+def _taps(spec: ConvSpec, out: Ints) -> Iterator[tuple[Ints, tuple[slice, ...]]]:
+    """Each tap of the window, with the positions of the padded input that it reads."""
+    for tap in np.ndindex(*spec.kernel):
+        read = []
+        for window, count, i in zip(spec.windows, out, tap, strict=True):
+            first, last = window.taps(0)[i], window.taps(count - 1)[i]
+            before = window.pad[0]
+            read.append(slice(first + before, last + before + 1, window.stride))
+        yield tap, (slice(None), *read)
+
+
+def _grouped(spec: ConvSpec, w: Numpy) -> Numpy:
+    """Weights as (i, j, groups, c, o)."""
+    return w.reshape(spec.groups, -1, *w.shape[1:]).transpose(3, 4, 0, 2, 1)
+
+
+def _by_group(spec: ConvSpec, g: Numpy) -> Numpy:
+    """Outputs as (n, p, q, groups, o)."""
+    return _split(g.transpose(0, 2, 3, 1), spec.groups)
+
+
+def _times(spec: ConvSpec, values: Numpy, matrix: Numpy) -> Numpy:
+    """Each position's channels times the tap's matrix, group by group."""
+    if spec.groups == 1:
+        return np.asarray((values[..., 0, :] @ matrix[0])[..., None, :])
+    product: Numpy = np.einsum("npqgc,gco->npqgo", values, matrix)
+    return product
+
+
+def _reference(spec: ConvSpec, x: Numpy, w: Numpy, bias: Numpy | None = None) -> Numpy:
+    batch, channels, *out = spec.out_shape(x.shape, w.shape)
+    wide, weights = _padded(spec, x), _grouped(spec, w)
+    y = np.zeros((batch, *out, spec.groups, channels // spec.groups), x.dtype)
+    for tap, read in _taps(spec, tuple(out)):
+        y += _times(spec, wide[read], weights[tap])
+    y = y.reshape(batch, *out, channels)
+    if bias is not None:
+        y += bias
+    return y.transpose(0, 3, 1, 2)
+
+
+def _input_grad_reference(attrs: ConvGrad, g: Numpy, w: Numpy) -> Numpy:
+    spec, shape = attrs
+    wide, weights = _padded(spec, np.zeros(shape, g.dtype)), _grouped(spec, w)
+    by_group = _by_group(spec, g)
+    for tap, read in _taps(spec, g.shape[2:]):
+        wide[read] += _times(spec, by_group, weights[tap].swapaxes(-1, -2))
+    sides = zip(spec.windows, shape[2:], strict=True)
+    inside = [slice(window.pad[0], window.pad[0] + size) for window, size in sides]
+    last = wide.reshape(*wide.shape[:3], shape[1])[(slice(None), *inside)]
+    grad: Numpy = np.ascontiguousarray(last).transpose(0, 3, 1, 2)
+    return grad
+
+
+def _weight_grad_reference(attrs: ConvGrad, x: Numpy, g: Numpy) -> Numpy:
+    spec, shape = attrs
+    wide, by_group = _padded(spec, x), _by_group(spec, g)
+    grad = np.empty((spec.groups, shape[0] // spec.groups, *shape[1:]), x.dtype)
+    for tap, read in _taps(spec, g.shape[2:]):
+        patch = wide[read]
+        for group in range(spec.groups):
+            outputs, inputs = by_group[..., group, :], patch[..., group, :]
+            at: Any = (group, slice(None), slice(None), *tap)
+            grad[at] = np.tensordot(outputs, inputs, ((0, 1, 2), (0, 1, 2)))
+    return grad.reshape(shape)
+
+
+# ---- gradients ----------------------------------------------------------------------------------
+
+
+def _vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
+    w, x = node.recall()
+    call = node.call
+    spec: ConvSpec = call.attrs
+    dx = None if w is None else apply(conv2d_input_grad, gradient_of(spec, call.shape(0)), g, w)
+    dw = None if x is None else apply(conv2d_weight_grad, gradient_of(spec, call.shape(1)), x, g)
+    if len(node.edges) == 2 or node.edges[2] is None:
+        return dx, dw, None
+    return dx, dw, apply(sum_, reduction((0, 2, 3)), g)
+
+
+def _input_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
+    w, g = node.recall()
+    spec: ConvSpec = node.call.attrs.spec
+    dg = None if w is None else apply(conv2d, spec, h, w, None)
+    weights = gradient_of(spec, node.call.shape(1))
+    return dg, None if g is None else apply(conv2d_weight_grad, weights, h, g)
+
+
+def _weight_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
+    g, x = node.recall()
+    spec: ConvSpec = node.call.attrs.spec
+    inputs = gradient_of(spec, node.call.shape(0))
+    dx = None if g is None else apply(conv2d_input_grad, inputs, g, h)
+    return dx, None if x is None else apply(conv2d, spec, x, h, None)
+
+
+# ---- cost and samples ---------------------------------------------------------------------------
+
+
+def _flops(call: Call) -> int:
+    """Two for each multiply-add; those with padding are counted too, as everybody does."""
+    out = prod(_shape(call)[0].shape)
+    bias = out if len(call.shapes) == 3 and call.shapes[2] is not None else 0
+    return 2 * out * prod(call.shape(1)[1:]) + bias
+
+
+def _input_grad_flops(call: Call) -> int:
+    return 2 * prod(call.shape(0)) * prod(call.shape(1)[1:])
+
+
+def _weight_grad_flops(call: Call) -> int:
+    grad: ConvGrad = call.attrs
+    return 2 * prod(call.shape(1)) * prod(grad.shape[1:])
+
+
+_CASES: tuple[tuple[dict[str, Any], Ints, Ints], ...] = (
+    ({"kernel": 3, "padding": 1}, (2, 3, 5, 6), (4, 3, 3, 3)),
+    ({"kernel": (3, 2), "stride": (2, 1)}, (1, 2, 6, 5), (3, 2, 3, 2)),
+    ({"kernel": 3, "padding": 2, "dilation": 2, "groups": 2}, (2, 4, 5, 5), (6, 2, 3, 3)),
+    ({"kernel": 2, "padding": "same", "groups": 3}, (1, 3, 4, 4), (3, 1, 2, 2)),
+    ({"kernel": 3, "stride": 3, "padding": (0, 1)}, (1, 2, 7, 8), (2, 2, 3, 3)),
+    ({"kernel": 1}, (1, 3, 2, 2), (2, 3, 1, 1)),
+)
+
+
+def _samples(random: np.random.Generator) -> Iterable[Sample]:
+    for arguments, x, w in _CASES:
+        spec = ConvSpec.make(**arguments)
+        bias = None if spec.groups == 3 else random.uniform(-1, 1, w[0])
+        yield Sample(spec, (random.uniform(-1, 1, x), random.uniform(-1, 1, w), bias))
+
+
+def _input_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
+    for arguments, x, w in _CASES:
+        spec = ConvSpec.make(**arguments)
+        g = random.uniform(-1, 1, spec.out_shape(x, w))
+        yield Sample(ConvGrad(spec, x), (g, random.uniform(-1, 1, w)))
+
+
+def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
+    for arguments, x, w in _CASES:
+        spec = ConvSpec.make(**arguments)
+        g = random.uniform(-1, 1, spec.out_shape(x, w))
+        yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
+
+
+# ---- records ------------------------------------------------------------------------------------
+
+conv2d = Op(
+    name="conv2d",
+    title="Convolution",
+    shape=_shape,
+    reference=_reference,
+    vjp=_vjp,
+    saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
+    aliases=False,
+    flops=_flops,
+    bytes=moved_bytes,
+    samples=_samples,
+    kernels=(DirectConv2d(),),
+)
+
+conv2d_input_grad = Op(
+    name="conv2d_input_grad",
+    title="ConvolutionInputGrad",
+    shape=_input_grad_shape,
+    reference=_input_grad_reference,
+    vjp=_input_grad_vjp,
+    saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
+    aliases=False,
+    flops=_input_grad_flops,
+    bytes=moved_bytes,
+    samples=_input_grad_samples,
+    kernels=(),
+)
+
+conv2d_weight_grad = Op(
+    name="conv2d_weight_grad",
+    title="ConvolutionWeightGrad",
+    shape=_weight_grad_shape,
+    reference=_weight_grad_reference,
+    vjp=_weight_grad_vjp,
+    saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
+    aliases=False,
+    flops=_weight_grad_flops,
+    bytes=moved_bytes,
+    samples=_weight_grad_samples,
+    kernels=(),
+)

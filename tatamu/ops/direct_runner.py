@@ -1,0 +1,74 @@
+"""One planned conv2d: what is compiled, packed and remembered between calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tatamu.kernels.direct import plan
+from tatamu.kernels.problem import ConvProblem
+from tatamu.ops.array import Array, Numpy
+from tatamu.ops.op import Ran
+from tatamu.runtime.launch import DirectLaunch
+from tatamu.runtime.storage import Storage
+from tatamu.stage.target import host
+
+
+class DirectRunner:
+    """One planned call: packs weights when they changed, and launches the kernel."""
+
+    def __init__(self, problem: ConvProblem, *, reorder: bool):
+        target = host()
+        assert target is not None
+        self._launch = DirectLaunch(plan(problem, target))
+        self._plan = self._launch.plan
+        self._packing = (*self._plan.packing, problem.out_channels)
+        self._reorder = reorder
+        self._no_bias = aligned(self._plan.pack_bias(None))
+        self._calls = 0
+
+    def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
+        x, w = inputs[0], inputs[1]
+        bias = inputs[2] if len(inputs) == 3 else None
+        assert x is not None and w is not None
+        weights = w.storage.packed((self._packing, w.offset, w.strides))
+        if weights is None:
+            weights = self._kept(w, self._plan.pack_weight)
+        if bias is None:
+            biases = self._no_bias
+        else:
+            biases = bias.storage.packed((self._packing, bias.offset, bias.strides))
+            if biases is None:
+                biases = self._kept(bias, self._plan.pack_bias)
+        self._calls += 1
+        if self._reorder:
+            last = Storage(x.array.nbytes)
+            images, channels, height, width = x.shape
+            copy = np.ndarray((images, height, width, channels), x.array.dtype, np.asarray(last))
+            np.copyto(copy, x.array.transpose(0, 2, 3, 1))
+            self._launch(last.address, weights[0], biases[0], outputs[0].address)
+        else:
+            self._launch(x.address, weights[0], biases[0], outputs[0].address)
+
+    def _kept(self, tensor: Array, pack: Any) -> tuple[int, Numpy]:
+        """Pack a tensor, and remember it until the tensor changes."""
+        packed = aligned(pack(tensor.array))
+        tensor.storage.keep_packed((self._packing, tensor.offset, tensor.strides), packed)
+        return packed
+
+    def ran(self) -> Ran:
+        """Which kernel ran, and whether this process had to compile it for the latest call."""
+        code = self._launch.code
+        first = self._calls <= 1
+        isa = self._plan.target.isa
+        return Ran(self._plan.label, isa, code.seconds if first else 0.0, code.cached, "")
+
+
+def aligned(array: Numpy) -> tuple[int, Numpy]:
+    """A copy that starts on a cache line, with its address."""
+    space = np.empty(array.nbytes + 64, np.uint8)
+    start = -space.ctypes.data % 64
+    copy = space[start : start + array.nbytes].view(array.dtype)
+    copy[:] = array.reshape(-1)
+    return copy.ctypes.data, copy

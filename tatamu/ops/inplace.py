@@ -1,0 +1,120 @@
+"""Writing in place: what may be written to, and what the graph makes of it.
+
+An operation in place is the operation, its result copied over the tensor's memory, and the tensor's
+place in the graph moved to the new node. If the tensor is a view, the root it views gets a new
+history too: ``root = as_strided_scatter(root, view)``. Other views of it notice by the version.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tatamu.dtypes import category
+from tatamu.ops.array import Array, Node, local, made
+from tatamu.ops.cast import cast
+from tatamu.ops.common import interned
+from tatamu.ops.layout import overlaps
+from tatamu.ops.op import Call, Op, apply, edge
+from tatamu.ops.reshape import clone
+from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
+
+__all__ = ["check_writable", "refresh", "write"]
+
+T = TypeVar("T", bound=Array)
+
+
+def check_writable(x: Array) -> None:
+    """Raise torch's sentence, or the one about linked copies, if ``x`` may not be written to."""
+    if overlaps(x.shape, x.strides):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+    if x.storage.linked():
+        raise RuntimeError(
+            "a tensor and its view(...) would differ after this write: the view had to copy, for "
+            "the convolution's output lies channels-last in memory.\n"
+            "  use reshape(...) where a copy will do, or clone() the tensor before writing to it"
+        )
+    if not local.grad:
+        return
+    if x.node is None and x._requires_grad and x.base is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation.\n"
+            "  write to it inside `with no_grad():`, as optimizers do"
+        )
+    root = x.base
+    if root is not None and root._requires_grad and root.node is None:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            "\n  write to it inside `with no_grad():`, as optimizers do"
+        )
+
+
+def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
+    """``x`` overwritten by ``op(x, *others)``."""
+    check_writable(x)
+    out = apply(op, attrs, x, *others)
+    if out.shape != x.shape:
+        raise RuntimeError(
+            f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(out.shape)}"
+        )
+    if category(out.dtype) > category(x.dtype):
+        raise RuntimeError(
+            f"result type {out.dtype.legacy_name} can't be cast to the desired output type "
+            f"{x.dtype.legacy_name}"
+        )
+    out = cast(out, x.dtype)
+    node = out.node
+    if node is not None and node.saved and any(saved is x for saved in node.saved):
+        # The values from before the write are wanted: keep a copy of them.
+        before = apply(clone, None, x)
+        node.saved = tuple([before if saved is x else saved for saved in node.saved])
+        pairs = zip(node.saved, node.versions, strict=True)
+        node.versions = tuple([0 if saved is before else version for saved, version in pairs])
+    np.copyto(x.array, out.array)
+    x.storage.touch()
+    if local.grad:
+        _move(x, out)
+    return x
+
+
+def _geometry(x: Array, root: Array) -> Geometry:
+    offset = x.offset - root.offset
+    return interned(Geometry(x.shape, x.strides, offset, root.shape, root.strides))
+
+
+def _move(x: Array, out: Array) -> None:
+    """Give ``x``, and the root it views, the history of ``out``."""
+    source = edge(out)
+    root = x.base
+    if root is None:
+        if source is not None or x._requires_grad:
+            x.node = out.node
+            x._requires_grad = out._requires_grad
+        return
+    before = edge(root)
+    if source is None and before is None:
+        return
+    call = Call(as_strided_scatter, _geometry(x, root), (root, out))
+    root.node = Node(call, (before, source), (), ())
+    root._requires_grad = True
+    refresh(x)
+
+
+def refresh(x: Array) -> None:
+    """Make the history of a view anew from its root, if somebody wrote since it was made."""
+    root = x.base
+    if root is None or x.view_version == x.storage.version:
+        return
+    x.view_version = x.storage.version
+    source = edge(root)
+    if source is None:
+        return
+    x.node = Node(Call(as_strided, _geometry(x, root), (root,)), (source,), (), ())
+    x._requires_grad = True
+
+
+made.refresh = refresh

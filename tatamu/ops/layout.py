@@ -1,0 +1,156 @@
+"""Shapes and strides: the orders that data lies in. Pure arithmetic on tuples of ints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any, SupportsIndex, overload
+
+__all__ = [
+    "Size",
+    "broadcast_shapes",
+    "channels_last_strides",
+    "contiguous_strides",
+    "is_contiguous",
+    "wrap_dim",
+]
+
+Ints = tuple[int, ...]
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape: a tuple that prints as torch's does and can count its elements.
+
+    >>> Size((2, 3)).numel(), Size((2, 3, 4))[1:]
+    (6, tatamu.Size([3, 4]))
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        return prod(self)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if type(index) is slice else found
+
+    def __add__(self, other: Iterable[int]) -> Size:  # type: ignore[override]
+        return Size((*self, *other))
+
+    def __repr__(self) -> str:
+        return f"tatamu.Size({list(self)})"
+
+
+def _dense_strides(shape: Ints, order: Iterable[int]) -> Ints:
+    """Strides of a gapless layout whose axes, from the fastest to the slowest, are ``order``."""
+    strides = [0] * len(shape)
+    step = 1
+    for axis in order:
+        strides[axis] = step
+        step *= max(shape[axis], 1)
+    return tuple(strides)
+
+
+@lru_cache(maxsize=4096)
+def contiguous_strides(shape: Ints) -> Ints:
+    """Strides of C order.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    return _dense_strides(shape, reversed(range(len(shape))))
+
+
+@lru_cache(maxsize=4096)
+def channels_last_strides(shape: Ints) -> Ints:
+    """Strides that put axis 1 innermost (axis 0 where there is no batch: three axes).
+
+    >>> channels_last_strides((1, 3, 4, 5))
+    (60, 1, 15, 3)
+    """
+    rank = len(shape)
+    channel = 0 if rank == 3 else 1
+    order = [channel, *(axis for axis in reversed(range(rank)) if axis != channel)]
+    return _dense_strides(shape, order)
+
+
+def is_contiguous(shape: Ints, strides: Ints, wanted: Ints) -> bool:
+    """Whether ``strides`` lay ``shape`` out as ``wanted`` does; axes of one do not count."""
+    if strides == wanted or 0 in shape:
+        return True
+    axes = zip(shape, strides, wanted, strict=True)
+    return all(n == 1 or stride == want for n, stride, want in axes)
+
+
+def overlaps(shape: Ints, strides: Ints) -> bool:
+    """Whether two elements may share an address, as in an expanded tensor."""
+    return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True))
+
+
+def wrap_dim(dim: int, rank: int) -> int:
+    """``dim`` counted from the front; ``IndexError`` with torch's sentence if there is no such one.
+
+    >>> wrap_dim(-1, 4)
+    3
+    """
+    span = max(rank, 1)
+    if not -span <= dim < span:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], "
+            f"but got {dim})"
+        )
+    return dim % span
+
+
+def broadcast_shapes(a: Ints, b: Ints) -> Ints:
+    """The shape that two operands share, by NumPy's and torch's rule.
+
+    >>> broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    if a == b:
+        return a
+    rank = max(len(a), len(b))
+    left = (1,) * (rank - len(a)) + a
+    right = (1,) * (rank - len(b)) + b
+    for axis, (m, n) in enumerate(zip(left, right, strict=True)):
+        if m != n and 1 not in (m, n):
+            raise RuntimeError(
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) "
+                f"at non-singleton dimension {axis}\n"
+                f"  a is {list(a)}, b is {list(b)}: counted from the right, two sizes must be "
+                "equal or one of them 1"
+            )
+    return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
+
+
+def reshaped(shape: Ints, wanted: Sequence[int]) -> Ints:
+    """``wanted`` with its -1 filled in; ``RuntimeError`` with torch's sentence if it cannot fit."""
+    count = prod(shape)
+    unknown = [axis for axis, n in enumerate(wanted) if n == -1]
+    if len(unknown) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    negative = [n for n in wanted if n < -1]
+    if negative:
+        raise RuntimeError(
+            f"invalid shape dimension {negative[0]} at index {list(wanted).index(negative[0])} "
+            f"of shape {list(wanted)}"
+        )
+    known = prod(n for n in wanted if n != -1)
+    if unknown and known == 0 and count == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(wanted)} because the "
+            "unspecified dimension size -1 can be any value and is ambiguous"
+        )
+    if known != count if not unknown else known == 0 or count % known:
+        raise RuntimeError(
+            f"shape '{list(wanted)}' is invalid for input of size {count}\n"
+            f"  the input {list(shape)} has {count} elements; the sizes asked for make {known}"
+        )
+    return tuple(count // known if n == -1 else n for n in wanted)

@@ -1,0 +1,379 @@
+"""The record that closes every operation's file, and the one way operations are called.
+
+``apply(op, attrs, *inputs)`` looks up a ``Plan`` by (attrs, shapes, strides, dtypes). All that can
+be known from those is worked out once, when the plan is made: the shape rule with its errors, the
+output's layout, which kernel runs. ``attrs`` is keyed by identity, so callers intern theirs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from tatamu.dtypes import DType, narrow, widen
+from tatamu.errors import CompileError
+from tatamu.ops.array import Array, Node, Numpy, detached, local, made, wrap
+from tatamu.ops.layout import Ints, Size, contiguous_strides
+from tatamu.runtime.storage import Storage
+
+__all__ = [
+    "Call",
+    "Event",
+    "Kernel",
+    "Op",
+    "Out",
+    "Ran",
+    "Runner",
+    "Sample",
+    "Saves",
+    "apply",
+    "registry",
+    "watching",
+]
+
+T = TypeVar("T", bound=Array)
+
+
+class Call:
+    """An operation on inputs of certain shapes, strides and dtypes; None for an absent input."""
+
+    __slots__ = ("attrs", "dtypes", "op", "shapes", "strides")
+
+    def __init__(self, op: Op, attrs: Any, inputs: tuple[Array | None, ...]) -> None:
+        self.op = op
+        self.attrs = attrs
+        self.shapes = tuple([None if x is None else x.shape for x in inputs])
+        self.strides = tuple([None if x is None else x.strides for x in inputs])
+        self.dtypes = tuple([None if x is None else x.dtype for x in inputs])
+
+    def shape(self, index: int) -> Size:
+        """The shape of an input that is known to be there."""
+        shape = self.shapes[index]
+        assert shape is not None
+        return shape
+
+    def dtype(self, index: int) -> DType:
+        """The dtype of an input that is known to be there."""
+        dtype = self.dtypes[index]
+        assert dtype is not None
+        return dtype
+
+
+class Out(NamedTuple):
+    """What the shape rule says of one output.
+
+    Strides of None mean C order to a kernel; a reference's own order is then left as it is.
+    """
+
+    shape: Ints
+    dtype: DType
+    strides: Ints | None = None
+
+
+class Ran(NamedTuple):
+    """Which kernel served a call, for those who watch."""
+
+    kernel: str
+    isa: str
+    compile_seconds: float
+    cached: bool
+    why: str
+
+
+class Event(NamedTuple):
+    """One operation that ran. ``inputs`` holds None for an absent bias; ``output`` is output 0."""
+
+    op: Op
+    inputs: tuple[Array | None, ...]
+    attrs: Any
+    output: Array
+    ran: Ran
+
+
+class Runner(Protocol):
+    """A kernel made ready for one Call: reads ``inputs``, fills ``outputs``."""
+
+    def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...], /) -> None: ...
+
+    def ran(self) -> Ran:
+        """What happened in the latest call; asked for only while somebody watches."""
+
+
+class Kernel(Protocol):
+    """Something that can serve an operation faster than its reference."""
+
+    name: str
+
+    def accepts(self, call: Call, /) -> str | None:
+        """None, or why not: "stride is 2; F(4,3) needs 1"."""
+
+    def prepare(self, call: Call, /) -> Runner:
+        """Make ready, once per Call. ``CompileError`` here or in the runner: the reference runs."""
+
+
+class Saves(NamedTuple):
+    """What backward needs: inputs as (index, index of the input whose gradient needs it)."""
+
+    inputs: tuple[tuple[int, int], ...]
+    outputs: Ints
+
+
+NOTHING = Saves((), ())
+
+
+class Sample(NamedTuple):
+    """Arguments for the tests: attrs, and arrays (float64 where a gradient is to be checked)."""
+
+    attrs: Any
+    inputs: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Op:
+    """All there is to know about one operation. No field has a default: nothing can be forgotten.
+
+    ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
+    NumPy, obviously right, in the dtype it is given. ``vjp(node, gradient)`` gives one gradient
+    per input (None where not wanted), written in operations, or is None where none exists.
+    ``aliases`` marks views: the reference returns a view of its array, the output shares memory.
+    """
+
+    name: str
+    title: str
+    shape: Callable[[Call], tuple[Out, ...]]
+    reference: Callable[..., Any]
+    vjp: Callable[[Node, Any], tuple[Any, ...]] | None
+    saves: Saves
+    aliases: bool
+    flops: Callable[[Call], int]
+    bytes: Callable[[Call], int]
+    samples: Callable[[np.random.Generator], Iterable[Sample]]
+    kernels: tuple[Kernel, ...]
+    plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name in _registry:
+            raise ValueError(f"two operations are called {self.name!r}")
+        _registry[self.name] = self
+
+    def __call__(self, first: T, *others: Array | None, attrs: Any = None) -> T:
+        return apply(self, attrs, first, *others)
+
+
+_registry: dict[str, Op] = {}
+_REFERENCE = Ran("NumPy reference", "NumPy", 0.0, True, "")
+_VIEW = Ran("view", "", 0.0, True, "")
+_PLANS_KEPT = 1024
+
+
+def registry() -> dict[str, Op]:
+    """Every operation by name."""
+    return dict(_registry)
+
+
+@contextmanager
+def watching(watcher: Callable[[Event], object]) -> Iterator[None]:
+    """Call ``watcher`` with an ``Event`` after each operation of this thread's forward passes."""
+    before = local.watchers
+    local.watchers = (*before, watcher)
+    try:
+        yield
+    finally:
+        local.watchers = before
+
+
+class Plan:
+    """A Call worked out: its outputs, and the runner that fills them (None: the reference)."""
+
+    __slots__ = ("attrs", "call", "many", "outs", "runner", "why")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.attrs = call.attrs  # keeps the object alive whose id() is in the key
+        outs = call.op.shape(call)
+        self.outs = [
+            (
+                Size(out.shape),
+                out.strides or contiguous_strides(out.shape),
+                out.dtype,
+                Size(out.shape).numel() * out.dtype.itemsize,
+                out.strides is not None and out.strides != contiguous_strides(out.shape),
+            )
+            for out in outs
+        ]
+        self.many = len(outs) > 1
+        self.runner: Runner | None = None
+        reasons = []
+        for kernel in call.op.kernels:
+            reason = kernel.accepts(call)
+            if reason is None:
+                try:
+                    self.runner = kernel.prepare(call)
+                    break
+                except CompileError as error:
+                    reason = str(error)
+                    _warn_once(reason)
+            reasons.append(f"{kernel.name}: {reason}")
+        self.why = "; ".join(reasons)
+
+    def run(self, inputs: tuple[Array | None, ...]) -> tuple[Array, ...]:
+        """The outputs, outside any graph."""
+        runner = self.runner
+        if runner is None:
+            return self.refer(inputs)
+        outputs = []
+        for shape, strides, dtype, nbytes, reordered in self.outs:
+            storage = Storage(nbytes)
+            storage.reordered = reordered
+            outputs.append(made.type(storage, 0, shape, strides, dtype))
+        filled = tuple(outputs)
+        try:
+            runner(inputs, filled)
+        except CompileError as error:
+            self.runner = None
+            self.why = str(error)
+            _warn_once(self.why)
+            return self.refer(inputs)
+        return filled
+
+    def refer(self, inputs: tuple[Array | None, ...]) -> tuple[Array, ...]:
+        """The outputs by the NumPy reference."""
+        call = self.call
+        arrays = [None if x is None else widen(x.array, x.dtype) for x in inputs]
+        with np.errstate(all="ignore"):
+            results = call.op.reference(call.attrs, *arrays)
+        if not self.many:
+            results = (results,)
+        return tuple(
+            [self._hold(np.asarray(r), out) for r, out in zip(results, self.outs, strict=True)]
+        )
+
+    def _hold(self, result: Numpy, out: tuple[Size, Ints, DType, int, bool]) -> Array:
+        """A result of the reference as a tensor, in the layout that the shape rule asks for."""
+        _, strides, dtype, nbytes, reordered = out
+        stored = narrow(result, dtype)
+        if not reordered or stored.strides == tuple([n * dtype.itemsize for n in strides]):
+            return wrap(stored, dtype)
+        tensor = made.type(Storage(nbytes), 0, out[0], strides, dtype)
+        tensor.storage.reordered = True
+        np.copyto(tensor.array, stored)
+        return tensor
+
+    def ran(self) -> Ran:
+        """How the latest call was served."""
+        if self.runner is None:
+            return _REFERENCE._replace(why=self.why)
+        return self.runner.ran()
+
+
+_warned: list[str] = []
+
+
+def _warn_once(reason: str) -> None:
+    """Say, once per process, that compiled kernels cannot be had."""
+    if not _warned:
+        _warned.append(reason)
+        warnings.warn(
+            f"tatamu runs its NumPy reference, which is many times slower: {reason}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _plan(op: Op, key: tuple[Any, ...], attrs: Any, inputs: tuple[Array | None, ...]) -> Plan:
+    plan = Plan(Call(op, attrs, inputs))
+    if len(op.plans) >= _PLANS_KEPT:
+        op.plans.clear()
+    op.plans[key] = plan
+    return plan
+
+
+def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
+    """All outputs of ``op``; output 0 joins the graph if grad mode is on and an input asks."""
+    signature: list[Any] = [id(attrs)]
+    for x in inputs:
+        signature += (None,) if x is None else (x.shape, x.strides, x.dtype)
+    key = tuple(signature)
+    plan = op.plans.get(key)
+    if plan is None:
+        if op.aliases:
+            return (view(op, attrs, inputs[0]),)
+        plan = _plan(op, key, attrs, inputs)
+    outputs = plan.run(inputs)
+    if local.grad and op.vjp is not None:
+        for x in inputs:
+            if x is not None and (x._requires_grad or x.base is not None):
+                record(plan.call, inputs, outputs)
+                break
+    if local.watchers:
+        event = Event(op, inputs, attrs, outputs[0], plan.ran())
+        for watcher in local.watchers:
+            watcher(event)
+    return outputs
+
+
+def apply(op: Op, attrs: Any, first: T, *others: Array | None) -> T:
+    """Output 0 of ``op`` on the inputs; see ``apply_all``."""
+    outputs: tuple[T, ...] = apply_all(op, attrs, first, *others)
+    return outputs[0]
+
+
+def edge(x: Array | None) -> Node | Array | None:
+    """Where the gradient of an input goes: its node, itself if it is a leaf, or nowhere."""
+    if x is None:
+        return None
+    if x.base is not None and x.view_version != x.storage.version:
+        made.refresh(x)
+    if not x._requires_grad:
+        return None
+    return x.node or x
+
+
+def record(call: Call, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
+    """Make output 0 the result of a new node, if any input wants a gradient."""
+    edges = tuple([edge(x) for x in inputs])
+    saves = call.op.saves
+    for target in edges:
+        if target is not None:
+            break
+    else:
+        return
+    saved: list[Array | None] = []
+    for index, wanted in saves.inputs:
+        saved.append(inputs[index] if edges[wanted] is not None else None)
+    saved += [detached(outputs[index]) for index in saves.outputs]
+    versions = tuple([0 if x is None else x.storage.version for x in saved])
+    output = outputs[0]
+    output.node = Node(call, edges, tuple(saved), versions)
+    output._requires_grad = True
+
+
+def view(op: Op, attrs: Any, x: T) -> T:
+    """The output of an operation that only looks at the memory of ``x`` in another way."""
+    array: Numpy = op.reference(attrs, x.array)
+    size = array.itemsize
+    offset = x.offset
+    if array.size:
+        start: int = array.__array_interface__["data"][0]
+        offset = (start - x.storage.address) // size
+    strides = tuple([stride // size for stride in array.strides])
+    out = made.type(x.storage, offset, Size(array.shape), strides, x.dtype)
+    if array.flags.writeable:  # NumPy broadcasts read-only; then a view is made when asked for
+        out._array = array
+    out.base = x if x.base is None else x.base
+    out.view_version = x.storage.version
+    if local.grad and (x._requires_grad or x.base is not None):
+        source = edge(x)
+        if source is not None:
+            out.node = Node(Call(op, attrs, (x,)), (source,), (), ())
+            out._requires_grad = True
+    if local.watchers:
+        event = Event(op, (x,), attrs, out, _VIEW)
+        for watcher in local.watchers:
+            watcher(event)
+    return out  # type: ignore[return-value]

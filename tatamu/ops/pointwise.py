@@ -1,0 +1,120 @@
+"""Functions of one number.
+
+y = |x|      dx = g sign(x)
+y = exp x    dx = g y
+y = log x    dx = g / x
+y = sqrt x   dx = g / (2 y)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tatamu.ops.arithmetic import div, mul
+from tatamu.ops.array import Array, Node
+from tatamu.ops.common import (
+    constant,
+    like_first_floating,
+    moved_bytes,
+    one_each,
+    same_as_first,
+    samples,
+    several,
+)
+from tatamu.ops.op import NOTHING, Op, Saves
+
+__all__ = ["abs_", "exp", "log", "sign", "sqrt"]
+
+sign = Op(
+    name="sign",
+    title="Sign",
+    shape=same_as_first,
+    reference=lambda _, x: np.sign(x),
+    vjp=lambda node, g: (mul(g, constant(0.0, g.dtype)),),
+    saves=NOTHING,
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=several(samples((2, 3), low=0.1), samples((2, 3), high=-0.1)),
+    kernels=(),
+)
+
+
+def _abs_vjp(node: Node, g: Array) -> tuple[Array]:
+    (x,) = node.recall()
+    return (mul(g, sign(x)),)
+
+
+abs_ = Op(
+    name="abs",
+    title="Abs",
+    shape=same_as_first,
+    reference=lambda _, x: np.abs(x),
+    vjp=_abs_vjp,
+    saves=Saves(inputs=((0, 0),), outputs=()),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=several(samples((2, 3), low=0.1), samples((2, 3), high=-0.1)),
+    kernels=(),
+)
+
+
+def _exp_vjp(node: Node, g: Array) -> tuple[Array]:
+    (y,) = node.recall()
+    return (mul(g, y),)
+
+
+exp = Op(
+    name="exp",
+    title="Exp",
+    shape=like_first_floating,
+    reference=lambda _, x: np.exp(x),
+    vjp=_exp_vjp,
+    saves=Saves(inputs=(), outputs=(0,)),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=samples((2, 3)),
+    kernels=(),
+)
+
+
+def _log_vjp(node: Node, g: Array) -> tuple[Array]:
+    (x,) = node.recall()
+    return (div(g, x),)
+
+
+log = Op(
+    name="log",
+    title="Log",
+    shape=like_first_floating,
+    reference=lambda _, x: np.log(x),
+    vjp=_log_vjp,
+    saves=Saves(inputs=((0, 0),), outputs=()),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=samples((2, 3), low=0.5),
+    kernels=(),
+)
+
+
+def _sqrt_vjp(node: Node, g: Array) -> tuple[Array]:
+    (y,) = node.recall()
+    return (div(g, mul(y, constant(2.0, g.dtype))),)
+
+
+sqrt = Op(
+    name="sqrt",
+    title="Sqrt",
+    shape=like_first_floating,
+    reference=lambda _, x: np.sqrt(x),
+    vjp=_sqrt_vjp,
+    saves=Saves(inputs=(), outputs=(0,)),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=samples((2, 3), low=0.5),
+    kernels=(),
+)

@@ -1,0 +1,100 @@
+"""Powers: of a number known beforehand (``pow_``), and of another tensor (``power``).
+
+y = x ^ n   dx = g n x^(n-1)                      (0 where n = 0)
+y = a ^ b   da = g b a^(b-1)   (0 where b = 0)    db = g y log a   (0 where a = 0)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tatamu import dtypes
+from tatamu.ops.arithmetic import far_from_zero, mul, sub
+from tatamu.ops.array import Array, Node, Numpy
+from tatamu.ops.common import broadcast, constant, moved_bytes, one_each, samples, several
+from tatamu.ops.comparison import eq, where
+from tatamu.ops.expand import sum_to
+from tatamu.ops.op import Call, Op, Out, Saves, apply
+from tatamu.ops.pointwise import log
+
+__all__ = ["pow_", "power", "scalar"]
+
+
+def _power_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
+    a, b = node.recall()
+    zero = constant(0.0, g.dtype)
+    da = db = None
+    if node.edges[0] is not None:
+        slope = mul(b, power(a, sub(b, constant(1.0, b.dtype))))
+        da = sum_to(mul(g, where(eq(b, zero), zero, slope)), a.shape)
+    if node.edges[1] is not None:
+        growth = mul(power(a, b), log(a))
+        db = sum_to(mul(g, where(eq(a, zero), zero, growth)), b.shape)
+    return da, db
+
+
+power = Op(
+    name="power",
+    title="Pow",
+    shape=broadcast,
+    reference=lambda _, a, b: np.power(a, b),
+    vjp=_power_vjp,
+    saves=Saves(inputs=((0, 0), (1, 0)), outputs=()),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=far_from_zero,
+    kernels=(),
+)
+
+
+@lru_cache(maxsize=256, typed=True)
+def scalar(value: Any) -> Any:
+    """The one object that stands for an exponent in ``pow_``'s attrs."""
+    return (value,)
+
+
+def _pow_shape(call: Call) -> tuple[Out, ...]:
+    (exponent,) = call.attrs
+    dtype = call.dtype(0)
+    if not dtype.is_floating_point:
+        if isinstance(exponent, int) and exponent < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        dtype = dtypes.float32 if isinstance(exponent, float) else dtype
+    return (Out(call.shape(0), dtype),)
+
+
+def _pow_reference(attrs: tuple[float], x: Numpy) -> Numpy:
+    return np.asarray(np.power(x, attrs[0]))
+
+
+def _pow_vjp(node: Node, g: Array) -> tuple[Array]:
+    (exponent,) = node.call.attrs
+    (x,) = node.recall()
+    if exponent == 0:
+        return (mul(g, constant(0.0, g.dtype)),)
+    slope = apply(pow_, scalar(exponent - 1), x)
+    return (mul(g, mul(slope, constant(exponent, g.dtype))),)
+
+
+pow_ = Op(
+    name="pow",
+    title="Pow",
+    shape=_pow_shape,
+    reference=_pow_reference,
+    vjp=_pow_vjp,
+    saves=Saves(inputs=((0, 0),), outputs=()),
+    aliases=False,
+    flops=one_each,
+    bytes=moved_bytes,
+    samples=several(
+        samples((2, 3), attrs=(3,)),
+        samples((2, 3), attrs=(0,)),
+        samples((2, 3), attrs=(0.5,), low=0.5),
+        samples((2, 3), attrs=(-1,), low=0.5),
+    ),
+    kernels=(),
+)

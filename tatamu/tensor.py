@@ -1,0 +1,395 @@
+"""Tensor: a multi-dimensional array of one dtype, with torch's methods and torch's numbers."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from tatamu import autograd, dtypes, printing
+from tatamu.dtypes import DType
+from tatamu.maths import Maths
+from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
+from tatamu.ops.cast import cast, overwrite
+from tatamu.ops.common import constant
+from tatamu.ops.index import index
+from tatamu.ops.inplace import check_writable, refresh, write
+from tatamu.ops.op import apply
+from tatamu.ops.reshape import clone
+from tatamu.random import Generator, default_generator, scaled
+from tatamu.views import MemoryFormat, Views, channels_last, preserve_format
+
+__all__ = ["Tensor"]
+
+T = TypeVar("T", bound=Array)
+
+
+class Tensor(Maths, Views):
+    """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
+
+    >>> import tatamu
+    >>> x = tatamu.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([[2., 4.],
+            [6., 8.]])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    # ---- NumPy and Python ----
+
+    def numpy(self, *, force: bool = False) -> Numpy:
+        """A NumPy array over the same memory.
+
+        Raises RuntimeError if the tensor requires grad (unless ``force``), TypeError for bfloat16,
+        which NumPy does not know.
+
+        >>> import tatamu
+        >>> x = tatamu.zeros(3)
+        >>> x.numpy()[1] = 5
+        >>> x
+        tensor([0., 5., 0.])
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
+            )
+        if self.dtype is dtypes.bfloat16:
+            raise TypeError(
+                "Got unsupported ScalarType BFloat16\n  x.float().numpy() gives it as float32"
+            )
+        self.storage.expose()
+        return self.array.view()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Numpy:
+        array = self.numpy()
+        if copy or (dtype is not None and array.dtype != dtype):
+            return array.astype(dtype or array.dtype)
+        return array
+
+    def item(self) -> Any:
+        """The one element as a Python number. RuntimeError if there are more or none.
+
+        >>> import tatamu
+        >>> tatamu.tensor([2.5]).item()
+        2.5
+        """
+        count = self.shape.numel()
+        if count != 1:
+            raise RuntimeError(
+                f"a Tensor with {count} elements cannot be converted to Scalar"
+            )
+        return dtypes.widen(self.array, self.dtype).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return dtypes.widen(self.array, self.dtype).tolist()
+
+    def __bool__(self) -> bool:
+        count = self.shape.numel()
+        if count != 1:
+            how = "no values" if count == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {how} is ambiguous")
+        return bool(self.item())
+
+    def _number(self) -> Any:
+        if self.shape.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
+
+    def __float__(self) -> float:
+        return float(self._number())
+
+    def __int__(self) -> int:
+        return int(self._number())
+
+    def __index__(self) -> int:
+        if self.dtype.is_floating_point or self.shape.numel() != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and not self.shape else repr(self)
+
+    def __repr__(self) -> str:
+        refresh(self)
+        return printing.describe(self)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any((self == value).array))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        array = np.ascontiguousarray(self.array)
+        return _rebuild, (type(self), array, self.dtype, self._requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if self.node is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment.\n  x.detach().clone() copies the numbers alone"
+            )
+        copy = _rebuild(type(self), np.array(self.array, order="K"), self.dtype, False)
+        copy._requires_grad = self._requires_grad
+        if self.grad_array is not None:
+            copy.grad_array = apply(clone, None, self.grad_array)
+        memo[id(self)] = copy
+        return copy  # type: ignore[no-any-return]
+
+    # ---- autograd ----
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether derivatives with respect to this tensor are wanted."""
+        if self.base is not None:
+            refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for derivatives with respect to this leaf, or stop asking.
+
+        Raises RuntimeError for integers, and when switching off at a tensor that was computed.
+        """
+        if requires_grad and not self.dtype.is_floating_point:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if self.node is not None and not requires_grad:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        self._requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The derivatives that ``backward`` has added up here."""
+        return self.grad_array  # type: ignore[return-value]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and value.shape != self.shape:
+            raise RuntimeError(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
+                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
+                "the same size"
+            )
+        self.grad_array = value
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The operation in the graph that made this tensor; None for a leaf."""
+        if self.base is not None:
+            refresh(self)
+        return self.node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self.grad_fn is None
+
+    def retain_grad(self) -> None:
+        """Keep the derivative here too, though this is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.node is not None:
+            self.node.retained = weakref.ref(self)
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Add the derivatives of this tensor to ``.grad`` of every leaf; see autograd.backward."""
+        autograd.backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same memory outside the graph."""
+        return detached(self)  # type: ignore[return-value]
+
+    def detach_(self) -> Self:
+        """Leave the graph, in place. RuntimeError for a view."""
+        if self.base is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead."
+            )
+        self.node = None
+        self._requires_grad = False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside the graph, whose writes autograd does not notice."""
+        alias = self.storage.alias()
+        return Tensor(alias, self.offset, self.shape, self.strides, self.dtype)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if value.dtype is not self.dtype:
+            raise RuntimeError(
+                "data set to a tensor that has another dtype: "
+                f"{value.dtype} for a tensor of {self.dtype}"
+            )
+        self.storage = value.storage
+        self.offset = value.offset
+        self.shape = value.shape
+        self.strides = value.strides
+        self._array = value._array
+
+    # ---- copies and dtypes ----
+
+    def clone(self, *, memory_format: MemoryFormat = preserve_format) -> Self:
+        """A copy, in the same memory order unless another is asked for."""
+        if memory_format is channels_last:
+            copy = self.contiguous(channels_last)
+            return copy if copy is not self else copied(self)
+        if memory_format is preserve_format and self.channels_last():
+            return copied(self)
+        return apply(clone, None, self)
+
+    def to(self, *targets: Any, **options: Any) -> Self:
+        """Another dtype or memory order. The device can only be the CPU.
+
+        >>> import tatamu
+        >>> tatamu.tensor([1.7]).to(tatamu.int32)
+        tensor([1], dtype=tatamu.int32)
+        """
+        x = self
+        for target in (*targets, options.get("dtype"), options.get("device")):
+            if isinstance(target, DType):
+                x = cast(x, target)
+            elif isinstance(target, Array):
+                x = cast(x, target.dtype)
+            elif target is not None and not isinstance(target, bool) and str(target) != "cpu":
+                raise RuntimeError(
+                    f"Expected device 'cpu', but got {target!r}\n"
+                    "  tatamu computes on the CPU only: .to('cpu'), or leave it out"
+                )
+        memory_format = options.get("memory_format", preserve_format)
+        return x if memory_format is preserve_format else x.contiguous(memory_format)
+
+    def type(self, dtype: DType) -> Self:
+        """Another dtype."""
+        return cast(self, dtype)
+
+    def type_as(self, other: Array) -> Self:
+        """The dtype of another tensor."""
+        return cast(self, other.dtype)
+
+    def float(self) -> Self:
+        """As float32."""
+        return cast(self, dtypes.float32)
+
+    def double(self) -> Self:
+        """As float64."""
+        return cast(self, dtypes.float64)
+
+    def half(self) -> Self:
+        """As float16."""
+        return cast(self, dtypes.float16)
+
+    def bfloat16(self) -> Self:
+        """As bfloat16."""
+        return cast(self, dtypes.bfloat16)
+
+    def long(self) -> Self:
+        """As int64."""
+        return cast(self, dtypes.int64)
+
+    def int(self) -> Self:
+        """As int32."""
+        return cast(self, dtypes.int32)
+
+    def bool(self) -> Self:
+        """As truth values."""
+        return cast(self, dtypes.bool_)
+
+    def cpu(self) -> Self:
+        """The tensor itself: there is no other device."""
+        return self
+
+    def is_floating_point(self) -> Any:
+        """Whether the dtype is a floating-point one."""
+        return self.dtype.is_floating_point
+
+    def element_size(self) -> Any:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def itemsize(self) -> Any:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Any:
+        """Bytes of all elements."""
+        return self.shape.numel() * self.dtype.itemsize
+
+    @property
+    def _version(self) -> Any:
+        return self.storage.version
+
+    # ---- writes ----
+
+    def __setitem__(self, where: Any, value: Any) -> None:
+        target = index(self, self._index(where))
+        source = value if isinstance(value, Array) else _as_array(value, self.dtype)
+        write(overwrite, None, target, source)
+
+    def _fill_random(self, values: Numpy) -> Self:
+        check_writable(self)
+        shaped = values.reshape(self.shape)
+        np.copyto(self.array, dtypes.narrow(shaped, self.dtype), casting="unsafe")
+        self.storage.touch()
+        return self
+
+    def uniform_(
+        self, a: Any = 0.0, b: Any = 1.0, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill with random numbers from [a, b): torch's, for the same seed."""
+        source = generator or default_generator
+        values = source.uniform(self.shape.numel(), self.dtype)
+        return self._fill_random(scaled(values, float(a), float(b)))
+
+    def normal_(
+        self, mean: Any = 0.0, std: Any = 1.0, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill with normally distributed random numbers."""
+        source = generator or default_generator
+        values = source.normal(self.shape.numel(), self.dtype)
+        kind = values.dtype.type
+        return self._fill_random(values * kind(std) + kind(mean))
+
+
+def copied(x: T) -> T:
+    """A copy that lies as ``x`` does."""
+    copy = apply(clone, x.strides, x)
+    copy.storage.reordered = x.storage.reordered
+    return copy
+
+
+def _as_array(value: Any, like: DType) -> Array:
+    if isinstance(value, (Sequence, np.ndarray)):
+        return wrap(dtypes.narrow(np.array(value), like), like)
+    return constant(value, like)
+
+
+def _rebuild(kind: type[Any], array: Numpy, dtype: DType, requires_grad: Any) -> Any:
+    out = wrap(array, dtype)
+    if kind is not Tensor:
+        out = kind(out, requires_grad)
+    out._requires_grad = requires_grad
+    return out
+
+
+made.type = Tensor
