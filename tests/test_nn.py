@@ -323,3 +323,11 @@ def test_padding_errors_of_our_own() -> None:
         F.pad(tatamu.ones(1, 3), (3, 0), mode="reflect")
     with pytest.raises(RuntimeError, match=r"a size of 3 cannot be cropped by 3 and 1"):
         F.pad(tatamu.ones(1, 3), (-3, -1))
+
+
+def test_a_layer_without_channels_warns_as_torch_does() -> None:
+    with pytest.warns(UserWarning, match="Initializing zero-element tensors is a no-op"):
+        layer = nn.Conv2d(0, 0, 1)
+    assert repr(layer) == "Conv2d(0, 0, kernel_size=(1, 1), stride=(1, 1))"
+    with pytest.warns(UserWarning, match="Initializing zero-element tensors is a no-op"):
+        nn.init.kaiming_normal_(tatamu.empty(0, 3, 1, 1))

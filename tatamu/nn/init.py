@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 from tatamu.autograd import no_grad
@@ -79,6 +80,14 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return fans(tensor.shape)[mode == "fan_out"]
 
 
+def _nothing_to_do(tensor: Tensor) -> bool:
+    """Whether the tensor is empty, of which torch warns."""
+    if 0 not in tensor.shape:
+        return False
+    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+    return True
+
+
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
@@ -86,8 +95,9 @@ def kaiming_uniform_(
 
     He, Zhang, Ren and Sun, *Delving deep into rectifiers*, 2015.
     """
-    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
-    bound = math.sqrt(3.0) * std
+    if _nothing_to_do(tensor):
+        return tensor
+    bound = math.sqrt(3.0) * calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return uniform_(tensor, -bound, bound)
 
 
@@ -95,6 +105,8 @@ def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
     """Normal, scaled as ``kaiming_uniform_``."""
+    if _nothing_to_do(tensor):
+        return tensor
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
 
 

@@ -25,7 +25,10 @@ class DirectConv2d:
         from tatamu.kernels import direct
         from tatamu.stage.target import host
 
-        return direct.accepts(_problem(call)[0], host())
+        target = host()
+        if target is None:
+            return None  # not a matter of this call: `prepare` raises, and the user is told once
+        return direct.accepts(_problem(call)[0], target)
 
     def prepare(self, call: Call) -> DirectRunner:
         """Plan and compile; CompileError where LLVM cannot."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tatamu.errors import CompileError
 from tatamu.kernels.direct import plan
 from tatamu.kernels.problem import ConvProblem
 from tatamu.ops.array import Array, Numpy
@@ -20,7 +21,10 @@ class DirectRunner:
 
     def __init__(self, problem: ConvProblem, *, reorder: bool):
         target = host()
-        assert target is not None
+        if target is None:
+            raise CompileError(
+                "llvmlite cannot be imported, or has no code generator for this processor"
+            )
         self._launch = DirectLaunch(plan(problem, target))
         self._plan = self._launch.plan
         self._packing = (*self._plan.packing, problem.out_channels)
