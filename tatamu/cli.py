@@ -1,0 +1,288 @@
+"""The command line: `tatamu look`, `tatamu size`.
+
+Only options are read here; what they mean stands in `tatamu.lens`. The whole command is built
+after the reader's language is known, so that `--help` speaks it too; annotations are therefore
+evaluated where they stand, and not postponed.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tatamu.lens import filters
+from tatamu.lens.folder import check_folder
+from tatamu.lens.layer_text import looks_like_layers
+from tatamu.lens.numbers import number_lines
+from tatamu.lens.publish import counts, publish
+from tatamu.lens.records import Look
+from tatamu.lens.request import Request
+from tatamu.lens.request import look as look_at
+from tatamu.lens.sizes import size_lines
+from tatamu.lens.terminal import look_lines
+from tatamu.lens.words import Lang, LookError, Words, explain_problem, reader_language
+from tatamu.vision.images import MAX_PIXELS, PhotoError
+
+WRONG_USE = 2
+INTERRUPTED = 130
+
+LOOK_EXAMPLES = (
+    "tatamu look",
+    "tatamu look cat.jpg",
+    'tatamu look cat.jpg "Conv2d(3, 8, 3, stride=2, padding=1)"',
+    'tatamu look cat.jpg "Conv2d(_, 8, 3) > ReLU > MaxPool2d(2)" --seed 1',
+    "tatamu look cat.jpg --kernel sobel-x --kernel sobel-y",
+    'tatamu look --input "1 2; 3 4" --weight "1 0; 0 1" --bias 0',
+)
+SIZE_EXAMPLES = (
+    'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
+    'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on the process's arguments and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that has no such character
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    lang = _language(given)
+    try:
+        make_app(lang)(given, prog_name="tatamu")
+    except KeyboardInterrupt:
+        _interrupted(Words(lang))
+
+
+def make_app(lang: Lang) -> typer.Typer:
+    """The commands, their help in the reader's language."""
+    w = Words(lang)
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help=w("help.app"),
+        epilog=_examples(w, (LOOK_EXAMPLES[0], LOOK_EXAMPLES[2], SIZE_EXAMPLES[0])),
+    )
+
+    def version(wanted: bool) -> None:
+        if wanted:
+            import tatamu
+
+            typer.echo(f"tatamu {tatamu.__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def top(
+        version: Annotated[
+            bool, typer.Option("--version", callback=version, is_eager=True, help=w("help.version"))
+        ] = False,
+    ) -> None:
+        pass
+
+    _add_look(app, w)
+    _add_size(app, w)
+    return app
+
+
+def _add_look(app: typer.Typer, w: Words) -> None:
+    def option(*names: str, text: str, **more: Any) -> Any:
+        return typer.Option(*names, help=w(text), **more)
+
+    @app.command(help=w("help.look"), epilog=_examples(w, LOOK_EXAMPLES))
+    def look(
+        photo: Annotated[
+            str | None, typer.Argument(help=w("help.photo"), show_default=False)
+        ] = None,
+        layers: Annotated[
+            str | None, typer.Argument(help=w("help.layers"), show_default=False)
+        ] = None,
+        layer: Annotated[str | None, option("--layer", text="help.layer")] = None,
+        kernel: Annotated[list[str] | None, option("--kernel", text="help.kernel")] = None,
+        list_kernels: Annotated[bool, option("--list-kernels", text="help.list_kernels")] = False,
+        seed: Annotated[int, option("--seed", text="help.seed")] = 0,
+        numbers: Annotated[str | None, option("--input", text="help.input")] = None,
+        weight: Annotated[list[str] | None, option("--weight", text="help.weight")] = None,
+        bias: Annotated[str | None, option("--bias", text="help.bias")] = None,
+        out: Annotated[Path | None, option("-o", "--out", text="help.out")] = None,
+        max_pixels: Annotated[int, option("--max-pixels", text="help.max_pixels")] = MAX_PIXELS,
+        lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
+    ) -> None:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            if list_kernels or (kernel and "list" in kernel):
+                _print(_kernel_list())
+                return
+            photo, layers = _sort_out(photo, layers, layer)
+            request = Request(
+                photo=None if photo is None else Path(photo),
+                layers=layers,
+                kernels=tuple(name for names in kernel or () for name in names.split(",")),
+                seed=seed,
+                input=numbers,
+                weights=tuple(weight or ()),
+                bias=bias,
+                max_pixels=max_pixels,
+                command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels),
+            )
+            _look(request, out, speech)
+
+
+def _add_size(app: typer.Typer, w: Words) -> None:
+    @app.command(help=w("help.size"), epilog=_examples(w, SIZE_EXAMPLES))
+    def size(
+        layers: Annotated[str, typer.Argument(help=w("help.size.layers"))],
+        given: Annotated[str, typer.Argument(metavar="HxW", help=w("help.size.size"))],
+        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
+    ) -> None:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            _print(size_lines(layers, given, speech))
+
+
+def _look(request: Request, out: Path | None, w: Words) -> None:
+    folder = out
+    if folder is None and request.input is None:
+        folder = Path(f"{request.photo.stem if request.photo else 'cat'}-look")
+    if folder is not None:
+        check_folder(folder)
+    seen = look_at(request)
+    lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
+    if folder is not None:
+        publish(seen, folder, w)
+        lines += ["", _written(seen, folder, w)]
+    if request.input is None:
+        lines.append(w("try", command=_next_command(request, seen)))
+    _print(lines)
+
+
+def _sort_out(
+    photo: str | None, layers: str | None, layer: str | None
+) -> tuple[str | None, str | None]:
+    """Photo and layers from the positional arguments; a lone one may be either."""
+    lone = photo is not None and layers is None and not Path(photo).exists()
+    if photo is not None and lone and looks_like_layers(photo):
+        photo, layers = None, photo
+    if layers is not None and layer is not None:
+        raise LookError("options.layers_twice", first=layers, second=layer)
+    return photo, layers if layers is not None else layer
+
+
+def _command(
+    photo: str | None,
+    layers: str | None,
+    kernels: Sequence[str] | None,
+    seed: int,
+    numbers: str | None,
+    weights: Sequence[str] | None,
+    bias: str | None,
+    max_pixels: int,
+) -> str:
+    """The command that repeats this look: everything that bears on its numbers."""
+    parts = ["tatamu look"]
+    parts += [_quoted(text) for text in (photo, layers) if text is not None]
+    parts += [f"--kernel {_quoted(name)}" for name in kernels or ()]
+    if numbers is not None:
+        parts.append(f"--input {_quoted(numbers)}")
+    parts += [f"--weight {_quoted(text)}" for text in weights or ()]
+    if bias is not None:
+        parts.append(f"--bias {_quoted(bias)}")
+    parts.append(f"--seed {seed}")
+    if max_pixels != MAX_PIXELS:
+        parts.append(f"--max-pixels {max_pixels}")
+    return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """A text as one would quote it in any shell: double quotes unless they would not do."""
+    import shlex
+
+    if shlex.quote(text) == text:
+        return text
+    return shlex.quote(text) if any(char in text for char in '"$`\\!') else f'"{text}"'
+
+
+def _next_command(request: Request, seen: Look) -> str:
+    """What to try next: a chain after a single layer, one's own numbers after a chain."""
+    if len(seen.layers) > 1:
+        return LOOK_EXAMPLES[5]
+    photo = f" {_quoted(str(request.photo))}" if request.photo else ""
+    return f'tatamu look{photo} "Conv2d(_, 8, 3) > ReLU > MaxPool2d(2)"'
+
+
+def _written(seen: Look, folder: Path, w: Words) -> str:
+    maps, kernels = counts(seen)
+    path = (folder / "report.html").as_posix()
+    if not maps:
+        return w("written.plain", path=path)
+    if not kernels:
+        return w("written.maps", path=path, maps=w.count("map", maps))
+    return w("written", path=path, maps=w.count("map", maps), kernels=w.count("kernel", kernels))
+
+
+def _kernel_list() -> list[str]:
+    lines = []
+    for name in filters.NAMES:
+        rows, divisor = filters.written(name)
+        widest = max(len(cell) for row in rows for cell in row)
+        for index, row in enumerate(rows):
+            cells = " ".join(f"{cell:>{widest}}" for cell in row)
+            tail = f"   / {divisor}" if divisor > 1 and index == 1 else ""
+            lines.append(f"{name if index == 1 else '':<11}{cells}{tail}".replace("-", "−"))
+        lines.append("")
+    return [line.replace("sobel−", "sobel-") for line in lines[:-1]]
+
+
+def _language(arguments: Sequence[str]) -> Lang:
+    """The language of the help: `--lang` where given, else the locale's."""
+    for index, argument in enumerate(arguments):
+        value = argument.partition("=")[2] if argument.startswith("--lang=") else ""
+        if argument == "--lang" and index + 1 < len(arguments):
+            value = arguments[index + 1]
+        if value in ("ja", "en"):
+            return "ja" if value == "ja" else "en"
+    return reader_language()
+
+
+def _chosen(lang: str | None, w: Words) -> Words:
+    if lang in (None, w.lang):
+        return w
+    if lang in ("ja", "en"):
+        return Words("ja" if lang == "ja" else "en")
+    with _plain_errors(w):
+        raise LookError("options.lang", value=lang)
+    raise AssertionError
+
+
+@contextmanager
+def _plain_errors(w: Words) -> Iterator[None]:
+    """One sentence and exit status 2 instead of a traceback."""
+    try:
+        yield
+    except (LookError, PhotoError) as error:
+        typer.echo(w("problem", text=explain_problem(error, w.lang)), err=True)
+        raise typer.Exit(WRONG_USE) from None
+    except MemoryError:
+        typer.echo(w("problem", text=w("memory")), err=True)
+        raise typer.Exit(WRONG_USE) from None
+    except KeyboardInterrupt:
+        _interrupted(w)
+
+
+def _interrupted(w: Words) -> None:
+    typer.echo("\n" + w("interrupted"), err=True)
+    raise SystemExit(INTERRUPTED)
+
+
+def _print(lines: Sequence[str]) -> None:
+    typer.echo("\n".join(lines))
+
+
+def _examples(w: Words, commands: Sequence[str]) -> str:
+    from rich.markup import escape
+
+    return "\n\n".join([f"[bold]{w('help.examples')}[/bold]", *(escape(c) for c in commands)])

@@ -1,0 +1,147 @@
+"""A chain of layers, made and measured up before anything runs.
+
+Everything that can be refused is refused here, in the reader's language: unknown layers, wrong
+arguments, channels that do not match, windows that do not fit, outputs that would fill the memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tatamu.errors import GeometryError
+from tatamu.geometry import ConvSpec, PoolSpec
+from tatamu.lens import show
+from tatamu.lens.layer_text import LayerCall, build, fill_in
+from tatamu.lens.words import Count, LookError, Phrase
+
+if TYPE_CHECKING:
+    from tatamu.nn import Module
+
+MAX_VALUES = 2**29
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of a chain: its text, its module, its size rule and the shapes around it."""
+
+    call: LayerCall
+    module: Module
+    spec: ConvSpec | PoolSpec | None
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+
+def make_chain(
+    calls: Sequence[LayerCall],
+    shape: tuple[int, ...],
+    name: str,
+    kind: str,
+    most_values: int = MAX_VALUES,
+) -> list[Step]:
+    """The steps from an input (1, channels, height, width) to the last layer's output.
+
+    `name` and `kind` say what the input is, for the messages. Raises `LookError`, also where an
+    output would have more than `most_values` values.
+    """
+    steps: list[Step] = []
+    for call in calls:
+        filled = fill_in(call, shape[1] if len(shape) > 1 else 1)
+        module = build(filled)
+        before = steps[-1].call if steps else None
+        try:
+            spec = module_spec(module)
+            _check_channels(filled, module, shape, before, name, kind)
+            output_shape = _output_shape(filled, module, spec, shape)
+        except (GeometryError, TypeError) as error:
+            why = str(error).splitlines()[0]
+            raise LookError("layers.refused", layer=filled, why=why) from error
+        if math.prod(output_shape) > most_values:
+            raise LookError(
+                "fit.huge",
+                layer=filled,
+                shape=show.times(output_shape),
+                values=f"{math.prod(output_shape):,}",
+                limit=f"{most_values:,}",
+            )
+        steps.append(Step(filled, module, spec, shape, output_shape))
+        shape = output_shape
+    return steps
+
+
+def module_spec(module: Module) -> ConvSpec | PoolSpec | None:
+    """The size rule of a layer that moves a window; None for the others."""
+    settings = vars(module)
+    names = ("kernel_size", "stride", "padding")
+    if not all(name in settings for name in names):
+        return None
+    kernel, stride, padding = (settings[name] for name in names)
+    dilation = settings.get("dilation", 1)
+    if "groups" in settings:
+        mode = settings["padding_mode"]
+        return ConvSpec.make(
+            kernel, stride, padding, dilation, settings["groups"], padding_mode=mode
+        )
+    return PoolSpec.make(kernel, stride, padding, dilation, settings.get("ceil_mode", False))
+
+
+def _check_channels(
+    call: LayerCall,
+    module: Module,
+    shape: tuple[int, ...],
+    before: LayerCall | None,
+    name: str,
+    kind: str,
+) -> None:
+    expected = getattr(module, "in_channels", None)
+    if expected is None or len(shape) != 4 or expected == shape[1]:
+        return
+    values = {
+        "layer": call,
+        "expected": Count("channel", expected),
+        "got": Count("channel", shape[1]),
+        "number": shape[1],
+    }
+    if before is None:
+        raise LookError("fit.channels_photo", name=name, kind=Phrase(f"kind.{kind}"), **values)
+    raise LookError("fit.channels_layer", before=before, **values)
+
+
+def _output_shape(
+    call: LayerCall,
+    module: Module,
+    spec: ConvSpec | PoolSpec | None,
+    shape: tuple[int, ...],
+) -> tuple[int, ...]:
+    if call.name == "Flatten":
+        return _flattened(module, shape)
+    if spec is None:
+        return shape
+    if len(shape) != 4:
+        raise LookError("fit.flat", layer=call, shape=show.times(shape))
+    sizes = shape[-2:]
+    room = [size + sum(axis.window.pad) for axis, size in zip(spec.axes, sizes, strict=True)]
+    extent = [axis.window.extent for axis in spec.axes]
+    if any(reach > space for reach, space in zip(extent, room, strict=True)):
+        raise LookError("fit.window", layer=call, extent=show.times(extent), room=show.times(room))
+    try:
+        outs = spec.out_size(sizes)
+    except GeometryError as error:
+        raise LookError(
+            "fit.refused", layer=call, shape=show.times(shape), why=error.sentence
+        ) from error
+    channels = getattr(module, "out_channels", shape[1])
+    if channels < 1:
+        raise LookError("fit.empty", layer=call)
+    return (shape[0], channels, *outs)
+
+
+def _flattened(module: Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    axes = range(len(shape))
+    start, end = (vars(module)[name] for name in ("start_dim", "end_dim"))
+    if start not in axes and start + len(shape) not in axes:
+        start = 0
+    first, last = start % len(shape), end % len(shape)
+    return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])

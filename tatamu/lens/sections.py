@@ -1,0 +1,193 @@
+"""The parts of the report that belong to one layer."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import numpy as np
+
+from tatamu.lens import maps, show
+from tatamu.lens.records import Channel, LayerRecord
+from tatamu.lens.ruler import is_scaled, ruler
+from tatamu.lens.terminal import kernel_text, speed_text, wrap_text
+from tatamu.lens.words import Words
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Bytes as a `data:` address, so that the report needs no other file."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def section(kind: str, title: str, *content: str) -> str:
+    """A section with its heading."""
+    return f'<section class="{kind}"><h2>{escape(title)}</h2>{"".join(content)}</section>'
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph of plain text."""
+    named = f' class="{kind}"' if kind else ""
+    return f"<p{named}>{escape(text)}</p>"
+
+
+def channel_name(channel: Channel) -> str:
+    """A channel's number, with its kernel's name where it has one."""
+    return f"{channel.index} ({channel.name})" if channel.name else str(channel.index)
+
+
+def why_section(record: LayerRecord, w: Words) -> str:
+    """A ruler for each axis, the formula beneath it."""
+    if not record.axes:
+        key = "report.why.none" if record.has_maps else "report.why.flat"
+        return section("why", w("report.why"), paragraph(w(key)))
+    text = w("report.why.text")
+    space = " " if w.lang == "en" else ""
+    drawings = [ruler(axis, w) for axis in record.axes]
+    if any('class="miss"' in drawing for drawing in drawings):
+        text += space + w("report.why.unread")
+    if any(is_scaled(axis) for axis in record.axes):
+        text += space + w("report.why.scaled")
+    blocks = []
+    for axis, drawing in zip(record.axes, drawings, strict=True):
+        name = w(f"axis.{axis.name}")
+        head = w("report.axis", name=name, size=axis.size, out=axis.out)
+        formula = escape(axis.rule.formula(axis.size))
+        note = escape(axis.rule.note(axis.size, w.lang, axis.name))
+        noted = f"<span>{note}</span>" if note else ""
+        blocks.append(
+            f'<div class="axis"><h3>{escape(head[0].upper() + head[1:])}</h3>'
+            f'<div class="scroll">{drawing}</div>'
+            f'<p class="formula"><code>{formula}</code>{noted}</p></div>'
+        )
+    return section("why", w("report.why"), paragraph(text), *blocks)
+
+
+def maps_section(record: LayerRecord, w: Words, width: int) -> str:
+    """Every map beside its kernel, with its statistics, scale and histogram."""
+    if not record.has_maps:
+        return ""
+    text = [w("report.maps.text")] if record.index == 0 else []
+    if record.weight is not None:
+        text.append(w("report.maps.kernels"))
+        if 1 < record.weight.shape[1] <= 4 and record.index == 0:
+            names = ["R", "G", "B", "alpha"][: record.weight.shape[1]]
+            text.append(w("report.channels.order", names=", ".join(names)))
+    clipped = max(channel.clipped for channel in record.channels)
+    if clipped:
+        text.append(w("report.maps.clipped", share=_small_percent(clipped)))
+    joined = (" " if w.lang == "en" else "").join(text)
+    count = len(record.channels)
+    size = "few" if count <= 16 else "many" if count <= 64 else "masses"
+    cards = [_card(record, channel, w, width) for channel in record.channels]
+    note = wrap_text(record, w)
+    noted = paragraph(f"{w('report.note')}: {note}", "note") if note else ""
+    title = w("report.maps" if count > 1 else "report.maps.one", count=w.count("feature", count))
+    return section(
+        "maps",
+        title,
+        paragraph(joined) if joined else "",
+        noted,
+        f'<div class="cards {size}">{"".join(cards)}</div>',
+    )
+
+
+def _small_percent(share: float) -> str:
+    return f"{share * 100:.1f} %" if share >= 0.0005 else "<0.1 %"
+
+
+def _card(record: LayerRecord, channel: Channel, w: Words, width: int) -> str:
+    plane = record.output[0, channel.index]
+    uri = data_uri(maps.png(maps.map_picture(maps.shrink(plane, width), channel.end)), "png")
+    alt = w("report.map.alt", channel=channel_name(channel))
+    sharp = ' class="sharp"' if plane.shape[1] <= 128 else ""
+    kernel = _kernel(record, channel, w)
+    places = show.decimals((channel.low, channel.high))
+    numbers = "".join(
+        f"<div><dt>{escape(w(key))}</dt><dd>{show.signed(value, places)}</dd></div>"
+        for key, value in (
+            ("table.min", channel.low),
+            ("table.max", channel.high),
+            ("table.mean", channel.mean),
+        )
+    )
+    strongest = len(record.channels) > 1 and channel.index == record.order[0]
+    tag = f"<em>{escape(w('report.map.strongest'))}</em>" if strongest and channel.edges else ""
+    name = f" <b>{escape(channel.name)}</b>" if channel.name else ""
+    return (
+        f'<article class="card"><h3><span>{channel.index}</span>{name}{tag}</h3>'
+        f'<div class="side">{kernel}<img{sharp} src="{uri}" alt="{escape(alt)}"></div>'
+        f"{_scale(channel, places, w)}<dl>{numbers}"
+        f"<div><dt>{escape(w('table.negative'))}</dt><dd>{escape(show.percent(channel.negative))}</dd></div>"
+        "</dl></article>"
+    )
+
+
+def _kernel(record: LayerRecord, channel: Channel, w: Words) -> str:
+    """The channel's kernel: up to four input channels stand one above the other."""
+    if record.weight is None or record.weight.ndim != 4:
+        return ""
+    weight = record.weight[channel.index]
+    end = float(np.abs(weight).max()) or 1.0
+    few = len(weight) <= 4
+    picture = maps.kernel_picture(weight, end, 12, across=1 if few else None)
+    alt = w("report.kernel.alt", channel=channel_name(channel))
+    return (
+        f'<div class="kernel{"" if few else " wide"}"><img class="sharp" '
+        f'src="{data_uri(maps.png(picture), "png")}" alt="{escape(alt)}">'
+        f"<small>±{show.plain(end, 3)}</small></div>"
+    )
+
+
+def _scale(channel: Channel, places: int, w: Words) -> str:
+    """The colour scale with both ends, the histogram of the values standing on it."""
+    top = max(channel.histogram) or 1
+    step = 240 / len(channel.histogram)
+    heights = [22 * (count / top) ** 0.5 for count in channel.histogram]
+    bars = "".join(
+        f"M{i * step:g} 24v{-max(tall, 0.8):.1f}h{step - 0.6:.2g}V24z"
+        for i, tall in enumerate(heights)
+        if channel.histogram[i]
+    )
+    end = show.signed(channel.end, places)
+    beyond = ""
+    if channel.clipped:
+        share = w("report.map.clipped", share=_small_percent(channel.clipped))
+        beyond = f"<i>{escape(share)}</i>"
+    return (
+        '<div class="scale"><svg viewBox="0 0 240 24" preserveAspectRatio="none" '
+        f'aria-hidden="true"><path d="{bars}"/></svg><div class="ramp"></div>'
+        f"<p><span>{show.signed(-channel.end, places)}</span><span>0{beyond}</span>"
+        f"<span>{end}</span></p></div>"
+    )
+
+
+def cost_section(record: LayerRecord, w: Words) -> str:
+    """Weights, mult-adds, memory, kernel, time and speed."""
+    cost = record.cost
+    rows: list[tuple[str, str]] = []
+    if cost.parameters:
+        rows.append(("report.cost.weights", escape(cost.parameters_text)))
+        rows.append(("report.cost.mult_adds", f"{cost.mult_adds:,}"))
+    rows.append(("report.cost.bytes", show.size(cost.bytes_moved)))
+    rows.append(("report.cost.kernel", escape(kernel_text(record, w))))
+    time = show.duration(cost.seconds)
+    runs = w("report.cost.runs", runs=w.count("run", cost.runs))
+    if cost.compile_seconds > 0 and not cost.cached:
+        runs += " " + w("time.compiled", compile=show.duration(cost.compile_seconds))
+    rows.append(("report.cost.time", f"{time} <small>{escape(runs)}</small>"))
+    speed = speed_text(record, w)
+    if speed:
+        rows.append(("report.cost.speed", escape(speed) + _speed_bar(cost.gflops, cost.peak)))
+    body = "".join(f"<div><dt>{escape(w(key))}</dt><dd>{text}</dd></div>" for key, text in rows)
+    return section("cost", w("report.cost"), f"<dl>{body}</dl>")
+
+
+def _speed_bar(gflops: float, peak: float) -> str:
+    if peak <= 0:
+        return ""
+    share = min(gflops / peak, 1) * 100
+    return (
+        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="all" width="100" height="4"/><rect class="part" width="{share:.1f}" '
+        'height="4"/></svg>'
+    )

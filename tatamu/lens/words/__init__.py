@@ -1,0 +1,102 @@
+"""Every text of the lens, in English and in Japanese, and the choice between the two.
+
+A text is written once in each language, by meaning and not word for word. `{name}` takes a value;
+a `|` in an entry of `count.*` parts singular from plural.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tatamu.lens.words import command, problems, report, terminal
+from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
+from tatamu.vision.images import PhotoError
+
+Lang = Literal["en", "ja"]
+
+TEXTS: dict[str, tuple[str, str]] = {
+    **PHOTO_PROBLEMS,
+    **problems.TEXTS,
+    **terminal.TEXTS,
+    **report.TEXTS,
+    **command.TEXTS,
+}
+
+
+@dataclass(frozen=True)
+class Count:
+    """A value of a text that is a number with its noun, in whichever language is asked for."""
+
+    noun: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A value of a text that is itself a text."""
+
+    key: str
+
+
+class Words:
+    """The texts in one language.
+
+    >>> Words("ja")("axis.height"), Words("en").count("map", 1)
+    ('高さ', '1 map')
+    """
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang = lang
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of a key, its places filled in."""
+        spoken = {name: self._speak(value) for name, value in values.items()}
+        return TEXTS[key][self.lang == "ja"].format(**spoken)
+
+    def count(self, noun: str, number: int) -> str:
+        """A number with its noun in the form the number asks for."""
+        forms = self(f"count.{noun}", n=f"{number:,}").split("|")
+        return forms[0] if number == 1 else forms[-1]
+
+    def _speak(self, value: object) -> object:
+        if isinstance(value, Count):
+            return self.count(value.noun, value.number)
+        return self(value.key) if isinstance(value, Phrase) else value
+
+
+class LookError(ValueError):
+    """What the user asked for cannot be done: `key` names the text that says why and what would.
+
+    >>> str(LookError("matrix.cell", option="--input", cell="two"))
+    "--input: 'two' is not a number; write a matrix as --input '1 2; 3 4'."
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        self.key = key
+        self.values = values
+        super().__init__(Words("en")(key, **values))
+
+
+def explain_problem(error: LookError | PhotoError, lang: Lang) -> str:
+    """The sentence of an error in the reader's language."""
+    return Words(lang)(error.key, **error.values)
+
+
+def reader_language(environment: Mapping[str, str] = os.environ) -> Lang:
+    """Japanese where the locale is, else English.
+
+    The variables are read in the order POSIX gives them; systems that set none of them (Windows)
+    are asked for their locale instead.
+
+    >>> reader_language({"LC_ALL": "", "LANG": "ja_JP.UTF-8"})
+    'ja'
+    """
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(name):
+            return "ja" if environment[name].lower().startswith("ja") else "en"
+    found = locale.getlocale()[0] or ""
+    return "ja" if found.lower().startswith("ja") else "en"

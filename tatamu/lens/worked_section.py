@@ -1,0 +1,145 @@
+"""The report's "one number, worked": patch, kernel, sums and result as tables."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from tatamu.lens import maps, show
+from tatamu.lens.records import LayerRecord
+from tatamu.lens.sections import paragraph, section
+from tatamu.lens.words import Words
+from tatamu.lens.worked import Worked, work_out
+
+MOST_SIDE = 7
+MOST_CHANNELS = 4
+MOST_SUMS = 16
+
+Grid = npt.NDArray[np.float64]
+
+
+def worked_section(record: LayerRecord, w: Words) -> str:
+    """How the value at the record's spot comes about; empty for layers without an account."""
+    spot = record.spot
+    worked = work_out(record, spot.channel, spot.row, spot.column) if spot else None
+    if worked is None:
+        return ""
+    text = w(f"report.worked.{worked.kind}", channel=worked.channel, divisor=worked.divisor)
+    grids = _grids(record, worked, w)
+    gave = w("report.worked.gave", output=show.plain(worked.output))
+    return section(
+        "worked",
+        w("report.worked"),
+        paragraph(text),
+        grids,
+        _sum(record, worked, w),
+        paragraph(gave, "gave"),
+    )
+
+
+def channel_label(record: LayerRecord, channel: int) -> str:
+    """R, G, B and alpha of a photo, else the channel's number; nothing where there is but one."""
+    if record.input_shape[1] == 1:
+        return ""
+    if record.index == 0 and record.input_shape[1] in (3, 4):
+        return ("R", "G", "B", "α")[channel]
+    return str(channel)
+
+
+def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
+    if worked.kind == "value":
+        return ""
+    if max(worked.patch.shape[1:]) > MOST_SIDE:
+        return paragraph(w("report.worked.large"))
+    count = len(worked.patch)
+    shown = min(count, MOST_CHANNELS)
+    rows = []
+    patch_places = _places(worked.patch[:shown])
+    end = 1.0 if worked.weight is None else float(np.abs(worked.weight).max()) or 1.0
+    for i in range(shown):
+        label = escape(channel_label(record, worked.first_channel + i))
+        named = f'<span class="label">{label}</span>' if label else ""
+        parts = [named, _patch_table(worked, i, patch_places, w)]
+        if worked.weight is not None:
+            places = _places(worked.weight[:shown])
+            parts += [
+                '<span class="op">×</span>',
+                _kernel_table(worked.weight[i], end, places, w),
+                f'<output><span class="op">=</span> {show.plain(worked.sums[i])}</output>',
+            ]
+        rows.append(f'<div class="step">{"".join(parts)}</div>')
+    rest = ""
+    if count > shown:
+        rest = paragraph(w("report.worked.rest", shown=shown, count=count))
+    return f'<div class="scroll"><div class="steps">{"".join(rows)}</div></div>{rest}'
+
+
+def _patch_table(worked: Worked, channel: int, places: int, w: Words) -> str:
+    chosen = None
+    if worked.kind == "max":
+        flat = int(worked.patch[channel].argmax())
+        chosen = divmod(flat, worked.patch.shape[2])
+    cells = []
+    for i, row in enumerate(worked.patch[channel]):
+        line = ""
+        for j, value in enumerate(row):
+            kind = "" if worked.inside[i, j] else ' class="pad"'
+            kind = ' class="chosen"' if chosen == (i, j) else kind
+            text = "−∞" if value == -np.inf else _fixed(value, places)
+            line += f"<td{kind}>{text}</td>"
+        cells.append(f"<tr>{line}</tr>")
+    caption = f"<caption>{escape(w('report.worked.patch'))}</caption>"
+    return f'<table class="patch">{caption}<tbody>{"".join(cells)}</tbody></table>'
+
+
+def _kernel_table(weight: Grid, end: float, places: int, w: Words) -> str:
+    colours = maps.palette()[maps.to_indices(weight, end)]
+    cells = []
+    for row, tints in zip(weight, colours, strict=True):
+        line = ""
+        for value, (red, green, blue) in zip(row, tints.tolist(), strict=True):
+            ink = "#000" if 299 * red + 587 * green + 114 * blue > 128_000 else "#fff"
+            style = f"background:rgb({red},{green},{blue});color:{ink}"
+            line += f'<td style="{style}">{_fixed(float(value), places)}</td>'
+        cells.append(f"<tr>{line}</tr>")
+    caption = f"<caption>{escape(w('report.worked.kernel'))}</caption>"
+    return f'<table class="weights">{caption}<tbody>{"".join(cells)}</tbody></table>'
+
+
+def _places(values: Grid) -> int:
+    """Decimals that suit all of some values: none for whole numbers."""
+    finite = values[np.isfinite(values)]
+    return 0 if (finite == np.rint(finite)).all() else show.decimals(finite)
+
+
+def _fixed(value: float, places: int) -> str:
+    return show.signed(value, places).lstrip("+")
+
+
+def _sum(record: LayerRecord, worked: Worked, w: Words) -> str:
+    result = f"<b>{show.plain(worked.result)}</b>"
+    if worked.kind == "max":
+        return f'<p class="total">max = {result}</p>'
+    if worked.kind == "value":
+        return f'<p class="total">max(0, {show.plain(float(worked.patch[0, 0, 0]))}) = {result}</p>'
+    if worked.kind == "mean":
+        return f'<p class="total">{show.plain(worked.sums[0])} / {worked.divisor} = {result}</p>'
+    shown = worked.sums[:MOST_SUMS]
+    terms = [
+        _term(value, channel_label(record, worked.first_channel + i))
+        for i, value in enumerate(shown)
+    ]
+    hidden = worked.sums[MOST_SUMS:]
+    if hidden:
+        others = w("report.worked.others", count=w.count("channel", len(hidden)))
+        terms.append(_term(float(sum(hidden)), others))
+    if worked.bias is not None:
+        terms.append(_term(worked.bias, w("report.worked.bias")))
+    return f'<p class="total">{" + ".join(terms)} = {result}</p>'
+
+
+def _term(value: float, label: str) -> str:
+    small = f"<small>{escape(label)}</small>" if label else ""
+    return f'<span class="term">{show.term(value)}{small}</span>'

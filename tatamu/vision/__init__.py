@@ -1,0 +1,1 @@
+"""Pictures: opening photo files and turning them into tensors."""
