@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tatamu.stage.types import BOOL, I32, I64, StagingError, Type, constant_text
+from tatamu.stage.types import BOOL, I32, I64, StagingError, Type, caller, constant_text
 from tatamu.stage.values import Value, Var
 
 if TYPE_CHECKING:
     from tatamu.stage.module import Module
 
-_HERE = str(Path(__file__).parent)
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "fdiv": "fdiv"}
 _INT_COMPARE = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
 # Ordered comparisons are false for NaN; `ne` is true for it, as in Python.
@@ -33,11 +30,8 @@ class Arithmetic:
         self._finished = False
 
     def caller(self) -> str:
-        """``file:line`` of the innermost code outside this folder."""
-        frame = sys._getframe(1)
-        while frame.f_code.co_filename.startswith(_HERE) and frame.f_back is not None:
-            frame = frame.f_back
-        return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        """``file:line`` of the kernel's source."""
+        return caller()
 
     def error(self, message: str) -> StagingError:
         """An error that starts with the place in the kernel's source."""
@@ -87,8 +81,23 @@ class Arithmetic:
             raise self.error(f"cannot compute with a {type(x).__name__} in a kernel")
         if like.kind == "int" and isinstance(x, float):
             raise self.error(f"{x} is a float, the other side is an integer ({like})")
-        v = Value(self, constant_text(x, like), like)
+        if like.kind == "ptr":
+            raise self.error(f"the number {x} is no pointer; see `k.pointer(address, element)`")
+        if like.kind == "int" and not -(1 << (like.bits - 1)) <= x < 1 << like.bits:
+            raise self.error(f"{x} does not fit {like}")
+        try:
+            text = constant_text(x, like)
+        except OverflowError:
+            raise self.error(f"{x} does not fit {like}") from None
+        v = Value(self, text, like)
         v.scope = 0
+        return v
+
+    def index(self, x: object) -> Value:
+        """An index: a Python number or an i64."""
+        v = self.lift(x, I64)
+        if v.type != I64:
+            raise self.error(f"an index is an i64, not a {v.type}")
         return v
 
     def constant(self, x: float, t: Type) -> Value:
@@ -96,8 +105,10 @@ class Arithmetic:
         return self.lift(x, t)
 
     def _pair(self, a: object, b: object) -> tuple[Value, Value]:
-        like = a.type if isinstance(a, (Value, Var)) else b.type  # type: ignore[attr-defined]
-        x, y = self.lift(a, like), self.lift(b, like)
+        known = a if isinstance(a, (Value, Var)) else b
+        if not isinstance(known, (Value, Var)):
+            raise self.error("neither side is a run-time value; make one with `k.constant(x, t)`")
+        x, y = self.lift(a, known.type), self.lift(b, known.type)
         if x.type != y.type:
             raise self.error(f"types differ: {x.type} and {y.type}")
         return x, y
@@ -144,6 +155,8 @@ class Arithmetic:
     def select(self, condition: Value, a: object, b: object) -> Value:
         """``a`` where ``condition`` holds, else ``b``; both are computed."""
         x, y = self._pair(a, b)
+        if condition.type not in (BOOL, BOOL.vector(x.type.lanes)):
+            raise self.error(f"a {condition.type} cannot choose between values of {x.type}")
         return self.emit(
             f"select {condition.type} {self.name_of(condition)}, "
             f"{x.type} {self.name_of(x)}, {y.type} {self.name_of(y)}",
@@ -158,10 +171,26 @@ class Arithmetic:
         """The larger of two integers or floats (``b`` where one is NaN)."""
         return self.select(a > b, a, b)
 
-    def fma(self, a: Value, b: Value, c: Value | Var) -> Value:
+    def bits(self, x: Value) -> Value:
+        """Floats' bits as integers of the same width."""
+        return self.convert("bitcast", x, Type("int", x.type.bits, x.type.lanes))
+
+    def from_bits(self, x: Value) -> Value:
+        """The floats whose bits these integers are."""
+        return self.convert("bitcast", x, Type("float", x.type.bits, x.type.lanes))
+
+    def abs(self, x: Value) -> Value:
+        """Floats without their sign."""
+        return self.from_bits(self.bits(x) & ((1 << (x.type.bits - 1)) - 1))
+
+    def flip_sign(self, x: Value, where: Value) -> Value:
+        """Floats ``x``, their sign changed where ``where`` has a minus sign (-0.0 has)."""
+        return self.from_bits(self.bits(x) ^ (self.bits(where) & -(1 << (x.type.bits - 1))))
+
+    def fma(self, a: Value, b: object, c: object) -> Value:
         """``a*b + c``, rounded once where the target can, else multiplied, then added."""
-        c = c.get()
-        if not (a.type == b.type == c.type):
+        b, c = self.lift(b, a.type), self.lift(c, a.type)
+        if not (a.type == b.type == c.type) or a.type.kind != "float":
             raise self.error(f"fma of {a.type}, {b.type} and {c.type}")
         if not self.module.target.fma:
             return a * b + c
@@ -171,6 +200,8 @@ class Arithmetic:
 
     def splat(self, x: Value, lanes: int) -> Value:
         """A scalar in every lane."""
+        if x.type.lanes:
+            raise self.error(f"a {x.type} is a vector already")
         t = x.type.vector(lanes)
         first = self.emit(f"insertelement {t} poison, {x.type} {self.name_of(x)}, i32 0", t)
         return self.emit(
@@ -179,6 +210,8 @@ class Arithmetic:
 
     def shuffle(self, a: Value, b: Value, lanes: Sequence[int]) -> Value:
         """Lanes picked from two vectors laid end to end."""
+        if a.type != b.type or not all(0 <= i < 2 * a.type.lanes for i in lanes):
+            raise self.error(f"lanes {list(lanes)} of a {a.type} and a {b.type}")
         picks = ", ".join(f"i32 {i}" for i in lanes)
         return self.emit(
             f"shufflevector {a.type} {self.name_of(a)}, {b.type} {self.name_of(b)}, "
@@ -192,11 +225,17 @@ class Arithmetic:
             raise self.error(f"lane {i} of a {v.type}")
         return self.emit(f"extractelement {v.type} {self.name_of(v)}, i32 {i}", v.type.scalar)
 
-    def first_lanes(self, count: Value, lanes: int) -> Value:
-        """The mask of the first ``count`` of ``lanes`` lanes."""
-        wide = self.splat(self.convert("trunc", count, I32), lanes)
-        steps = ", ".join(f"i32 {i}" for i in range(lanes))
-        return self.emit(f"icmp sgt {wide.type} {wide.name}, <{steps}>", BOOL.vector(lanes))
+    def first_lanes(self, count: object, lanes: int) -> Value:
+        """The mask of the first ``count`` of ``lanes`` lanes; all if there are no more."""
+        few = self.min(self.max(self.index(count), 0), lanes)
+        wide = self.splat(self.convert("trunc", few, I32), lanes)
+        return wide > self.counting(I32, lanes)
+
+    def counting(self, t: Type, lanes: int) -> Value:
+        """The constant vector 0, 1, 2 ... of integers ``t``."""
+        v = Value(self, f"<{', '.join(f'{t} {i}' for i in range(lanes))}>", t.vector(lanes))
+        v.scope = 0
+        return v
 
     def convert(self, how: str, x: Value, to: Type) -> Value:
         """LLVM's conversion ``how`` (trunc, zext, sext, sitofp, fptosi, fpext, bitcast ...)."""

@@ -38,7 +38,10 @@ def _machine(target: Target) -> Any:
     except RuntimeError:
         llvm.initialize_all_targets()
         llvm.initialize_all_asmprinters()
-        backend = llvm.Target.from_triple(target.triple)
+        try:
+            backend = llvm.Target.from_triple(target.triple)
+        except RuntimeError as e:
+            raise CompileError(f"LLVM has no code generator for {target.triple}") from e
     # The text is in SSA form with its loops unrolled by hand: codegen alone, at its cheapest
     # level that allocates registers well, is all it takes.
     return backend.create_target_machine(
@@ -63,9 +66,10 @@ def object_code(text: str, target: Target) -> bytes:
     Raises :class:`tatamu.errors.CompileError` if the text is not valid or needs a function that
     no object may ask for.
     """
+    llvm = _binding()
     with _lock:
         try:
-            module = _binding().parse_assembly(text)
+            module = llvm.parse_assembly(text)
             module.verify()
         except RuntimeError as e:
             raise CompileError(f"LLVM does not accept the kernel: {e}") from e
@@ -87,6 +91,7 @@ def load(code: bytes, *names: str) -> tuple[int, ...]:
     :class:`tatamu.errors.CompileError` if the object is not one of ours.
     """
     elf.check(code)
+    elf.check_machine(code, _binding().get_process_triple())
     missing = set(names) - elf.symbols(code).defined
     if missing:
         raise CompileError(f"the object does not define {', '.join(sorted(missing))}")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from tatamu.errors import CompileError
 
+# How an object's header calls the processors, by the first part of the triple.
+_MACHINES = {"x86_64": 62, "aarch64": 183, "arm64": 183}
+
 # What an object may leave undefined. Empty: kernels carry all they need, down to copying.
 ALLOWED_UNDEFINED: frozenset[str] = frozenset()
 
@@ -29,8 +32,16 @@ def symbols(code: bytes) -> Symbols:
     """
     try:
         return _symbols(code)
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as e:
+    except (struct.error, IndexError, OverflowError, ValueError) as e:
         raise CompileError(f"the object is damaged: {e}") from e
+
+
+def check_machine(code: bytes, triple: str) -> None:
+    """Refuse an object for another processor family than the triple's."""
+    (found,) = struct.unpack_from("<H", code, 18)
+    wanted = _MACHINES.get(triple.split("-")[0])
+    if found != wanted:
+        raise CompileError(f"the object is for machine {found}, this processor is {wanted}")
 
 
 def _symbols(code: bytes) -> Symbols:

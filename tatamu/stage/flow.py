@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tatamu.stage.arithmetic import Arithmetic
-from tatamu.stage.types import I64
+from tatamu.stage.types import BOOL, I64, StagingError
 from tatamu.stage.values import Value, Var
 
 if TYPE_CHECKING:
@@ -21,10 +21,14 @@ class Loop:
         self._fn = fn
         self._exit = exit_label
         self.ends: list[tuple[str, list[str]]] = []
+        self.closed = False
 
     def exit_when(self, condition: Value) -> None:
         """Leave the loop here when ``condition`` holds."""
         fn = self._fn
+        fn.check_condition(condition)
+        if self.closed:
+            raise fn.error("`exit_when` stands outside its loop")
         stay = fn.label("stay")
         self.ends.append((fn.block, fn.snapshot()))
         fn.line(f"br i1 {fn.name_of(condition)}, label %{self._exit}, label %{stay}")
@@ -148,9 +152,11 @@ class Flow(Arithmetic):
         """``for i in f.loop(n)``: runs for ``start <= i < stop``; not at all if there is none."""
         where = self.caller()
         static = isinstance(start, int) and isinstance(stop, int)
+        if step < 1:
+            raise self.error(f"a loop steps forward, not by {step}")
         if static and start >= stop:  # type: ignore[operator]
             raise self.error(f"loop({stop}, start={start}) never runs")
-        first, last = self.lift(start, I64), self.lift(stop, I64)
+        first, last = self.index(start), self.index(stop)
         before, head, done = self.block, self.label("loop"), self.label("done")
         if static:
             self.line(f"br label %{head}")
@@ -169,8 +175,9 @@ class Flow(Arithmetic):
             except GeneratorExit:
                 # `break`, `return` or an exception left the loop: reported when it is compiled.
                 return
-            if not self._unfinished or self._unfinished.pop() != where:
-                raise self.error(f"the loop at {where} is closed out of order")
+            if self._unfinished[-1] != where:
+                raise self.unfinished()
+            self._unfinished.pop()
             following = i + step
             more = self.compare("lt", following, last)
             self.lines[at] = (
@@ -193,6 +200,7 @@ class Flow(Arithmetic):
         count = len(self.variables)
         with self.inner_scope():
             yield loop
+        loop.closed = True
         if not loop.ends:
             raise self.error("a `forever` loop without `exit_when`")
         self._close(slots, self.block)
@@ -200,9 +208,22 @@ class Flow(Arithmetic):
         self.start_block(done)
         self.merge([(block, names[:count]) for block, names in loop.ends])
 
+    def check_condition(self, condition: Value) -> None:
+        """Refuse what is not one truth value."""
+        if condition.type != BOOL:
+            raise self.error(f"a condition is one truth value, not a {condition.type}")
+
+    def unfinished(self) -> StagingError:
+        """The error for a loop that was left early."""
+        return StagingError(
+            f"{self._unfinished[-1]}: `break`, `return` or an exception left "
+            "this loop unfinished; a staged loop always runs to its end"
+        )
+
     @contextmanager
     def when(self, condition: Value) -> Iterator[Branch]:
         """What runs only if ``condition`` holds; ``with ... as w`` then ``w.otherwise()``."""
+        self.check_condition(condition)
         yes, no, end = self.label("then"), self.label("else"), self.label("end")
         self.line(f"br i1 {self.name_of(condition)}, label %{yes}, label %{no}")
         branch = Branch(self, no, end)
@@ -213,6 +234,8 @@ class Flow(Arithmetic):
 
     def switch(self, value: Value, cases: Mapping[int, Callable[[], object]]) -> None:
         """Run the case whose number ``value`` is; none if there is no such case."""
+        if value.type != I64:
+            raise self.error(f"`switch` goes by an i64, not by a {value.type}")
         labels = {n: self.label("case") for n in cases}
         end, before = self.label("end"), self.snapshot()
         table = " ".join(f"i64 {n}, label %{to}" for n, to in labels.items())

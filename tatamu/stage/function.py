@@ -13,11 +13,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tatamu.stage.flow import Flow
-from tatamu.stage.types import I32, I64, PTR, PointerTo, StagingError, Type
+from tatamu.stage.types import BOOL, I32, I64, PTR, PointerTo, StagingError, Type
 from tatamu.stage.values import Arguments, Pointer, Value
 
 if TYPE_CHECKING:
     from tatamu.stage.module import Module
+
+
+def _kind(x: Value | Pointer | Type | PointerTo) -> str:
+    if isinstance(x, (Pointer, PointerTo)):
+        return f"pointer to {x.element}"
+    return str(x if isinstance(x, Type) else x.type)
 
 
 class Function(Flow):
@@ -34,9 +40,11 @@ class Function(Flow):
     ):
         super().__init__(module, name)
         self.returns = returns
+        self.where = self.caller()
         self._stack: list[str] = []
         self._private = private
         self.signature: list[str] = []
+        self.parameters = parameters
         self.args = Arguments({n: self._parameter(n, t) for n, t in parameters.items()})
         self.bounds: Value | None = None
         if private and module.debug:
@@ -49,6 +57,10 @@ class Function(Flow):
     def _parameter(self, name: str, t: Type | PointerTo) -> Value | Pointer:
         if isinstance(t, Type):
             return self._scalar(name, t)
+        if self.module.debug and not self._private:
+            raise self.error(
+                "a debug build checks what tasks touch; an exported function cannot be checked"
+            )
         self.signature.append(f"ptr {'' if t.shared else 'noalias '}%{name}")
         base = Value(self, f"%{name}", PTR)
         if not self.module.debug:
@@ -60,15 +72,18 @@ class Function(Flow):
         """``count`` elements of the function's own, gone when it returns."""
         name = self.fresh()
         self._stack.append(f"{name} = alloca {element}, i32 {count}, align 64")
-        p = Pointer(self, Value(self, name, PTR), element)
-        p.base.scope = 0
-        return p
+        base = Value(self, name, PTR)
+        base.scope = 0
+        limit = None if self.bounds is None else self.lift(count, I64)
+        return Pointer(self, base, element, None, limit)
 
     def select_pointer(self, condition: Value, a: Pointer, b: Pointer) -> Pointer:
         """The pointer ``a`` where ``condition`` holds, else ``b``."""
-        base = self.select(condition, a.base, b.base)
+        if a.element != b.element:
+            raise self.error(f"pointers to {a.element} and to {b.element}")
         if a.limit is None or b.limit is None:
-            return Pointer(self, base, a.element)
+            return Pointer(self, self.select(condition, a.address, b.address), a.element)
+        base = self.select(condition, a.base, b.base)
         offsets = (self.lift(0 if p.offset is None else p.offset, I64) for p in (a, b))
         return Pointer(
             self,
@@ -86,24 +101,31 @@ class Function(Flow):
 
     def call(self, callee: Function, *args: object) -> Value:
         """Call another function of this module."""
+        if callee.module is not self.module:
+            raise self.error(f"{callee.name} belongs to the module {callee.module.name}")
+        wanted = list(callee.parameters.values())
+        likes = [t if isinstance(t, Type) else PTR for t in wanted] + [I64] * len(args)
+        passed = [
+            a if isinstance(a, Pointer) else self.lift(a, t)
+            for a, t in zip(args, likes, strict=False)
+        ]
+        given, asked = [_kind(a) for a in passed], [_kind(t) for t in wanted]
+        if given != asked:
+            raise self.error(f"{callee.name}({', '.join(asked)}) called with ({', '.join(given)})")
+        if callee.checked and self.bounds is None:
+            raise self.error("a debug build checks what tasks call; this function is exported")
         texts: list[str] = []
-        for a in args:
-            if isinstance(a, Pointer):
-                texts.append(f"ptr {self.name_of(a.base)}")
-                if self.bounds is not None:
-                    offset = "0" if a.offset is None else self.name_of(a.offset)
-                    limit = str(2**62) if a.limit is None else self.name_of(a.limit)
-                    texts += [f"i64 {offset}", f"i64 {limit}"]
-            else:
-                v = self.lift(a, I64)
-                texts.append(f"{v.type} {self.name_of(v)}")
-        if self.bounds is not None:
-            texts.append(f"ptr {self.bounds.name}")
-        given, wanted = ([t.split()[0] for t in ts] for ts in (texts, callee.signature))
-        if given != wanted:
-            raise self.error(
-                f"{callee.name}({', '.join(callee.signature)}) called with ({', '.join(given)})"
-            )
+        for a in passed:
+            if not isinstance(a, Pointer):
+                texts.append(f"{a.type} {self.name_of(a)}")
+                continue
+            texts.append(f"ptr {self.name_of(a.base)}")
+            if callee.checked:
+                offset = "0" if a.offset is None else self.name_of(a.offset)
+                limit = str(2**62) if a.limit is None else self.name_of(a.limit)
+                texts += [f"i64 {offset}", f"i64 {limit}"]
+        if callee.checked and self.bounds is not None:
+            texts.append(f"ptr {self.name_of(self.bounds)}")
         call = f"call {callee.returns or 'void'} @{callee.symbol}({', '.join(texts)})"
         if callee.returns is None:
             self.line(call)
@@ -126,13 +148,31 @@ class Function(Flow):
     def check_bounds(self, index: Value, count: int, limit: Value) -> Value:
         """Report an index outside ``[0, limit - count]`` and give 0 in its place."""
         bad = (index < 0) | (index + count > limit)
+        self._report(bad, index, limit, count)
+        return self.select(bad, 0, index)
+
+    def check_lanes(self, index: Value, mask: Value, limit: Value) -> Value:
+        """Report lanes of the mask that lie outside, counted from ``index``; gives the others."""
+        lanes = mask.type.lanes
+        at = self.splat(index, lanes) + self.counting(I64, lanes)
+        inside = (at >= 0) & (at < self.splat(limit, lanes))
+        outside = (mask & (inside == 0)).name
+        name = f"llvm.vector.reduce.or.v{lanes}i1"
+        self._report(self.intrinsic(name, BOOL, [(mask.type, outside)]), index, limit, lanes)
+        return mask & inside
+
+    def _report(self, bad: Value, index: Value, limit: Value, count: int) -> None:
         assert self.bounds is not None
         report = Pointer(self, self.bounds, I64)
         site = self.module.site(self.caller())
         with self.when(bad), self.when(report.load() == 0):
-            for at, what in enumerate((self.lift(site, I64), index, limit, self.lift(count, I64))):
+            for at, what in enumerate((site, index, limit, count)):
                 report.store(at, what)
-        return self.select(bad, self.lift(0, I64), index)
+
+    @property
+    def checked(self) -> bool:
+        """Whether its pointers come with their bounds: in a debug build."""
+        return self._private and self.module.debug
 
     @property
     def symbol(self) -> str:
@@ -164,17 +204,23 @@ class Function(Flow):
 
     def ret(self, value: Value | None = None) -> None:
         """Return; writing on is an error."""
+        given = None if value is None else value.type
+        if given != self.returns:
+            raise self.error(
+                f"{self.name} returns {self.returns or 'nothing'}, not {given or 'nothing'}"
+            )
         self.line("ret void" if value is None else f"ret {value.type} {self.name_of(value)}")
         self._finished = True
 
     def text(self) -> str:
         """The function as LLVM IR."""
         if self._unfinished:
-            raise StagingError(
-                f"{self._unfinished[-1]}: `break`, `return` or an exception left "
-                "this loop unfinished; a staged loop always runs to its end"
-            )
+            raise self.unfinished()
         if not self._finished:
+            if self.returns is not None:
+                raise StagingError(
+                    f"{self.where}: {self.name} returns {self.returns}, but ends without `ret`"
+                )
             self.ret()
         kind = "internal " if self._private else ""
         head = f"define {kind}{self.returns or 'void'} @{self.symbol}({', '.join(self.signature)})"

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
+import sys
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+# What stands between a kernel's source and the error: this folder, and `with` statements.
+_OURS = (str(Path(__file__).parent / ""), contextlib.__file__)
 
 
 class StagingError(Exception):
     """A kernel is written wrongly; the message starts with the file and line that did it."""
+
+
+def caller() -> str:
+    """``file:line`` of the innermost code outside this folder: the kernel's source."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 @dataclass(frozen=True, slots=True)

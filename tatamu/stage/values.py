@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tatamu.stage.types import BOOL, I64, Type
+from tatamu.stage.types import BOOL, StagingError, Type, caller
 
 if TYPE_CHECKING:
     from tatamu.stage.arithmetic import Arithmetic
@@ -57,9 +57,11 @@ class Value:
         return self.fn.arithmetic("fdiv", other, self)
 
     def __floordiv__(self, other: object) -> Value:
+        """Unsigned, as indices are: the quotient of a negative number is huge."""
         return self.fn.arithmetic("udiv", self, other)
 
     def __mod__(self, other: object) -> Value:
+        """Unsigned, as indices are."""
         return self.fn.arithmetic("urem", self, other)
 
     def __and__(self, other: object) -> Value:
@@ -141,7 +143,7 @@ class Var:
         if new.type != self.type:
             raise self.fn.error(f"a variable of type {self.type} cannot hold a {new.type}")
         self.get()
-        self.current = new.name
+        self.current = self.fn.name_of(new)
 
     def add(self, value: object) -> None:
         """Replace it by itself plus ``value``."""
@@ -177,9 +179,14 @@ class Pointer:
             return self
         if self.limit is None:
             return Pointer(self.fn, self._address(index), self.element)
-        step = self.fn.lift(index, I64)
+        step = self.fn.index(index)
         moved = step if self.offset is None else self.offset + step
         return Pointer(self.fn, self.base, self.element, moved, self.limit)
+
+    @property
+    def address(self) -> Value:
+        """Where it points to."""
+        return self._address(0)
 
     def load(self, index: object = 0) -> Value:
         """One element."""
@@ -195,7 +202,8 @@ class Pointer:
         if mask is None:
             address = self._checked(index, lanes)
             return self.fn.emit(f"load {t}, ptr {address}, align {align}", t)
-        address = self._address(index).name if self.limit is None else self._masked(index)
+        mask = self._allowed(index, mask, lanes)
+        address = self._address(index).name
         return self.fn.intrinsic(
             f"llvm.masked.load.v{lanes}{_short(self.element)}.p0",
             t,
@@ -221,7 +229,8 @@ class Pointer:
             address = self._checked(index, max(v.type.lanes, 1))
             self.fn.line(f"store {v.type} {self.fn.name_of(v)}, ptr {address}, align {align}")
             return
-        address = self._address(index).name if self.limit is None else self._masked(index)
+        mask = self._allowed(index, mask, v.type.lanes)
+        address = self._address(index).name
         self.fn.intrinsic(
             f"llvm.masked.store.v{v.type.lanes}{_short(self.element)}.p0",
             None,
@@ -252,7 +261,7 @@ class Pointer:
 
     def atomic_store(self, value: object, index: object = 0) -> None:
         """Store one element in one order that all threads agree on."""
-        v = self.fn.lift(value, self.element)
+        v = self._one(value)
         address = self._checked(index, 1)
         self.fn.line(
             f"store atomic {self.element} {self.fn.name_of(v)}, ptr {address} seq_cst, "
@@ -261,7 +270,7 @@ class Pointer:
 
     def atomic_add(self, value: object, index: object = 0) -> Value:
         """Add to one element indivisibly; gives what stood there before."""
-        v = self.fn.lift(value, self.element)
+        v = self._one(value)
         address = self._checked(index, 1)
         return self.fn.emit(
             f"atomicrmw add ptr {address}, {self.element} {self.fn.name_of(v)} seq_cst, "
@@ -272,7 +281,7 @@ class Pointer:
     def compare_exchange(self, expected: object, new: object, index: object = 0) -> Value:
         """Put ``new`` where ``expected`` stands, indivisibly; true if it did."""
         address = self._checked(index, 1)
-        old, put = (self.fn.name_of(self.fn.lift(v, self.element)) for v in (expected, new))
+        old, put = (self.fn.name_of(self._one(v)) for v in (expected, new))
         pair = f"{{ {self.element}, i1 }}"
         both = self.fn.fresh()
         self.fn.line(
@@ -286,7 +295,7 @@ class Pointer:
             index = self.offset + index
         if isinstance(index, int) and index == 0:
             return self.base
-        i = self.fn.lift(index, I64)
+        i = self.fn.index(index)
         return self.fn.emit(
             f"getelementptr {self.element}, ptr {self.fn.name_of(self.base)}, "
             f"i64 {self.fn.name_of(i)}",
@@ -298,12 +307,25 @@ class Pointer:
             return self._address(index).name
         return self._led_back(index, count)
 
-    def _masked(self, index: object) -> str:
-        # Which lanes a mask lets through is known only at run time; the first one is checked.
-        return self._led_back(index, 1)
+    def _one(self, value: object) -> Value:
+        v = self.fn.lift(value, self.element)
+        if v.type != self.element:
+            raise self.fn.error(f"a {v.type} cannot be stored to elements of {self.element}")
+        return v
+
+    def _allowed(self, index: object, mask: Value, lanes: int) -> Value:
+        """The mask; in a debug build without the lanes that lie outside, which are reported."""
+        if mask.type != BOOL.vector(lanes):
+            raise self.fn.error(f"a mask of {mask.type} for {lanes} lanes")
+        if self.limit is None:
+            return mask
+        where = self.fn.index(index)
+        if self.offset is not None:
+            where = self.offset + where
+        return self.fn.check_lanes(where, mask, self.limit)
 
     def _led_back(self, index: object, count: int) -> str:
-        where = self.fn.lift(index, I64)
+        where = self.fn.index(index)
         if self.offset is not None:
             where = self.offset + where
         assert self.limit is not None
@@ -319,13 +341,15 @@ class Arguments:
 
     def pointer(self, name: str) -> Pointer:
         """The pointer called ``name``."""
-        p = self._values[name]
-        assert isinstance(p, Pointer)
+        p = self._values.get(name)
+        if not isinstance(p, Pointer):
+            raise StagingError(f"{caller()}: no pointer among the arguments is called {name!r}")
         return p
 
     def __getattr__(self, name: str) -> Value:
-        v = self._values[name]
-        assert isinstance(v, Value)
+        v = self._values.get(name)
+        if not isinstance(v, Value):
+            raise StagingError(f"{caller()}: no number among the arguments is called {name!r}")
         return v
 
 
