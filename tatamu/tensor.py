@@ -81,9 +81,7 @@ class Tensor(Maths, Views):
         """
         count = self.shape.numel()
         if count != 1:
-            raise RuntimeError(
-                f"a Tensor with {count} elements cannot be converted to Scalar"
-            )
+            raise RuntimeError(f"a Tensor with {count} elements cannot be converted to Scalar")
         return dtypes.widen(self.array, self.dtype).item()
 
     def tolist(self) -> Any:
@@ -219,9 +217,7 @@ class Tensor(Maths, Views):
     def detach_(self) -> Self:
         """Leave the graph, in place. RuntimeError for a view."""
         if self.base is not None:
-            raise RuntimeError(
-                "Can't detach views in-place. Use detach() instead."
-            )
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self.node = None
         self._requires_grad = False
         return self
@@ -353,9 +349,7 @@ class Tensor(Maths, Views):
         self.storage.touch()
         return self
 
-    def uniform_(
-        self, a: Any = 0.0, b: Any = 1.0, *, generator: Generator | None = None
-    ) -> Self:
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Generator | None = None) -> Self:
         """Fill with random numbers from [a, b): torch's, for the same seed."""
         source = generator or default_generator
         values = source.uniform(self.shape.numel(), self.dtype)

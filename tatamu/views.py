@@ -326,9 +326,7 @@ class Views(Array):
             ) from None
         size = self.shape[axis]
         if not -size <= at < size:
-            raise IndexError(
-                f"index {at} is out of bounds for dimension {axis} with size {size}"
-            )
+            raise IndexError(f"index {at} is out of bounds for dimension {axis} with size {size}")
         return at
 
     def select(self, dim: int, index: int) -> Self:

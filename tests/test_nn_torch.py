@@ -24,7 +24,6 @@ CASES = json.loads((FIXTURES / "nn.json").read_text(encoding="utf-8"))
 NAMES = {"torch": tatamu, "nn": nn, "F": F}
 
 
-
 def run(code: str) -> Any:
     names: dict[str, Any] = dict(NAMES)
     exec(code, names)

@@ -131,9 +131,7 @@ def test_other_floats_are_float64_rounded(name: str, dtype: str) -> None:
             x.to(BY_NAME[dtype]) if x is not None and x.dtype is tatamu.float64 else x
             for x in inputs
         ]
-        wide = [
-            x.double() if x is not None and x.dtype.is_floating_point else x for x in narrow
-        ]
+        wide = [x.double() if x is not None and x.dtype.is_floating_point else x for x in narrow]
         got = apply_all(op, attrs, *narrow)[0]
         expected = apply_all(op, attrs, *wide)[0].numpy()
         assert got.dtype is BY_NAME[dtype]

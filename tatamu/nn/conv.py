@@ -54,9 +54,7 @@ class Conv2d(Module):
         if groups <= 0:
             raise ArgumentError("groups must be a positive integer", fits=["groups=1 is the least"])
         pads: Any = padding
-        spec = ConvSpec.make(
-            kernel_size, stride, pads, dilation, groups, padding_mode=padding_mode
-        )
+        spec = ConvSpec.make(kernel_size, stride, pads, dilation, groups, padding_mode=padding_mode)
         self.spec = spec
         self.in_channels = in_channels
         self.out_channels = out_channels

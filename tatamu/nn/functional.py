@@ -69,9 +69,7 @@ def _new_spec(weight: Tensor, *arguments: Any) -> ConvSpec:
     return spec
 
 
-def conv2d_spec(
-    input: Tensor, weight: Tensor, bias: Tensor | None, spec: ConvSpec
-) -> Tensor:
+def conv2d_spec(input: Tensor, weight: Tensor, bias: Tensor | None, spec: ConvSpec) -> Tensor:
     """``conv2d`` for those who have their spec: what ``nn.Conv2d`` calls."""
     if len(input.shape) == 4:
         return apply(_conv2d, spec, input, weight, bias)
@@ -172,7 +170,8 @@ def pad(
     tensor([[9, 1, 2, 9]])
     """
     if len(pad) % 2:
-        raise ArgumentError("Padding length must be divisible by 2",
+        raise ArgumentError(
+            "Padding length must be divisible by 2",
             arithmetic=[f"{len(pad)} widths: each axis takes one before and one after"],
         )
     if len(pad) // 2 > len(input.shape):
