@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from typing import Any
 
@@ -142,3 +143,25 @@ def test_adopted_memory() -> None:
 def test_empty_storage() -> None:
     assert tatamu.empty(0, 3).numpy().shape == (0, 3)
     assert (tatamu.zeros(0) + 1).tolist() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_waits_for_a_thread_that_is_inside_the_pool() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pool._lock:
+            entered.set()
+            leave.wait(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait()
+    child = os.fork()
+    if child == 0:
+        free = pool._lock.acquire(timeout=5)
+        os._exit(0 if free else 1)
+    leave.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not pool._lock.locked()

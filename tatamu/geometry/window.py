@@ -65,6 +65,14 @@ class Window:
         """
         return self.dilation * (self.kernel - 1) + 1
 
+    def padded(self, size: int) -> int:
+        """Positions of the picture and its padding together.
+
+        >>> Window(3, pad=(1, 2)).padded(10)
+        13
+        """
+        return size + sum(self.pad)
+
     def out(self, size: int, ceil_mode: bool = False) -> int:
         """How many outputs a picture of `size` gives; below 1 where the window does not fit.
 

@@ -7,7 +7,7 @@ in addresses. `direct_emit` is the code that follows it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -241,7 +241,7 @@ def segment_table(window: Window, size: int, out: int, tile: Tile) -> NDArray[np
     return table
 
 
-@cache
+@lru_cache(maxsize=4096)
 def cover(length: int, tile: Tile) -> tuple[int, ...]:
     """Tile heights that add up to ``length`` at the least cost, the tallest first.
 

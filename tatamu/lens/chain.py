@@ -122,7 +122,7 @@ def _output_shape(
     if len(shape) != 4:
         raise LookError("fit.flat", layer=call, shape=show.times(shape))
     sizes = shape[-2:]
-    room = [size + sum(axis.window.pad) for axis, size in zip(spec.axes, sizes, strict=True)]
+    room = [axis.window.padded(size) for axis, size in zip(spec.axes, sizes, strict=True)]
     extent = [axis.window.extent for axis in spec.axes]
     if any(reach > space for reach, space in zip(extent, room, strict=True)):
         raise LookError("fit.window", layer=call, extent=show.times(extent), room=show.times(room))

@@ -15,6 +15,8 @@ from tatamu.runtime.launch import DirectLaunch
 from tatamu.runtime.storage import Storage
 from tatamu.stage.target import host
 
+_packings: dict[tuple[object, ...], int] = {}
+
 
 class DirectRunner:
     """One planned call: packs weights when they changed, and launches the kernel."""
@@ -27,7 +29,9 @@ class DirectRunner:
             )
         self._launch = DirectLaunch(plan(problem, target))
         self._plan = self._launch.plan
-        self._packing = (*self._plan.packing, problem.out_channels)
+        packing = (*self._plan.packing, problem.out_channels)
+        # Hashing the whole of it at every call would cost a microsecond.
+        self._packing = _packings.setdefault(packing, len(_packings))
         self._reorder = reorder
         self._no_bias = aligned(self._plan.pack_bias(None))
         self._calls = 0

@@ -7,6 +7,7 @@ through ``__array_interface__`` and so keep it, and not just its bytes, alive.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable
@@ -95,6 +96,14 @@ def _extent(array: np.ndarray[tuple[int, ...], Any]) -> int:
 
 
 pool = Pool(limit=1 << 29)
+
+# A child of a fork has only the thread that forked: the lock must not be another thread's then.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=pool._lock.acquire,
+        after_in_parent=pool._lock.release,
+        after_in_child=pool._lock.release,
+    )
 
 
 class Storage:
