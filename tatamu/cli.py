@@ -9,22 +9,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from tatamu.lens import filters
 from tatamu.lens.folder import check_folder
 from tatamu.lens.layer_text import looks_like_layers
 from tatamu.lens.numbers import number_lines
+from tatamu.lens.progress import Display
 from tatamu.lens.publish import counts, publish
 from tatamu.lens.records import Look
 from tatamu.lens.request import Request
 from tatamu.lens.request import look as look_at
 from tatamu.lens.sizes import size_lines
 from tatamu.lens.terminal import look_lines
+from tatamu.lens.usage import unknown_command, usage_problem
 from tatamu.lens.words import Lang, LookError, Words, explain_problem, reader_language
 from tatamu.vision.images import MAX_PIXELS, PhotoError
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""Click's, or that of Typer's own copy of Click, which has no public name."""
 
 WRONG_USE = 2
 INTERRUPTED = 130
@@ -60,8 +66,8 @@ def make_app(lang: Lang) -> typer.Typer:
     """The commands, their help in the reader's language."""
     w = Words(lang)
     app = typer.Typer(
+        cls=_commands(lang),
         add_completion=False,
-        no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -87,6 +93,32 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_look(app, w)
     _add_size(app, w)
     return app
+
+
+def _commands(lang: Lang) -> type[TyperGroup]:
+    """The group of commands, which says what it refuses as the rest of tatamu does."""
+
+    class Commands(TyperGroup):
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            if args[0] not in self.commands:
+                raise unknown_command(args[0], list(self.commands))
+            return super().resolve_command(ctx, args)
+
+        def main(self, args: Any = None, *more: Any, **settings: Any) -> NoReturn:
+            args = list(args or ["--help"])
+            command = f"tatamu {args[0]}" if args[0] in self.commands else "tatamu"
+            settings["standalone_mode"] = False
+            try:
+                with _plain_errors(Words(_language(args, lang))):
+                    try:
+                        status = super().main(args, *more, **settings)
+                    except UsageError as error:
+                        raise usage_problem(error, command, SIZE_EXAMPLES[1]) from error
+            except typer.Exit as done:
+                status = done.exit_code
+            sys.exit(status)
+
+    return Commands
 
 
 def _add_look(app: typer.Typer, w: Words) -> None:
@@ -150,10 +182,12 @@ def _look(request: Request, out: Path | None, w: Words) -> None:
         folder = Path(f"{request.photo.stem if request.photo else 'cat'}-look")
     if folder is not None:
         check_folder(folder)
-    seen = look_at(request)
-    lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
+    with Display(w) as tell:
+        seen = look_at(request, tell)
+        lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
+        if folder is not None:
+            publish(seen, folder, w, tell)
     if folder is not None:
-        publish(seen, folder, w)
         lines += ["", _written(seen, folder, w)]
     if request.input is None:
         lines.append(w("try", command=_next_command(request, seen)))
@@ -237,15 +271,15 @@ def _kernel_list() -> list[str]:
     return [line.replace("sobel−", "sobel-") for line in lines[:-1]]
 
 
-def _language(arguments: Sequence[str]) -> Lang:
-    """The language of the help: `--lang` where given, else the locale's."""
+def _language(arguments: Sequence[str], otherwise: Lang | None = None) -> Lang:
+    """The language of the help: `--lang` where given, else `otherwise` or the locale's."""
     for index, argument in enumerate(arguments):
         value = argument.partition("=")[2] if argument.startswith("--lang=") else ""
         if argument == "--lang" and index + 1 < len(arguments):
             value = arguments[index + 1]
         if value in ("ja", "en"):
             return "ja" if value == "ja" else "en"
-    return reader_language()
+    return otherwise or reader_language()
 
 
 def _chosen(lang: str | None, w: Words) -> Words:

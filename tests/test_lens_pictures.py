@@ -96,6 +96,25 @@ def test_at_most_half_a_percent_lies_beyond_the_scale() -> None:
     assert maps.scale_end(np.full((2, 2), np.nan)) == 1.0
 
 
+@pytest.mark.parametrize("kind", ["normal", "ties", "sparse", "holes", "rough"])
+def test_the_scale_of_a_large_map_is_exact(kind: str) -> None:
+    random = np.random.default_rng(4)
+    values = random.normal(size=(700, 301)).astype(np.float32)
+    if kind == "ties":
+        values = np.rint(values)
+    elif kind == "sparse":
+        values[random.random(values.shape) < 0.997] = 0
+    elif kind == "holes":
+        values[random.random(values.shape) < 0.2] = np.nan
+        values[::50, ::50] = np.inf
+    elif kind == "rough":
+        values.reshape(-1)[:: values.size // maps.SAMPLE] = 99  # what a sample of it would see
+    magnitudes = np.sort(np.abs(values[np.isfinite(values)]))
+    expected = magnitudes[int(np.ceil(0.995 * (magnitudes.size - 1)))] or magnitudes[-1]
+    assert maps.scale_end(values) == expected
+    assert (maps.to_indices(values, float(expected)) == 255).sum() == (~np.isfinite(values)).sum()
+
+
 def test_kernel_pictures_show_every_weight_in_its_place() -> None:
     weight = np.arange(-13, 14, dtype=np.float32).reshape(3, 3, 3)
     pixels = np.asarray(maps.kernel_picture(weight, 13.0, cell=6).convert("RGB"))
@@ -103,6 +122,7 @@ def test_kernel_pictures_show_every_weight_in_its_place() -> None:
     for c, i, j in np.ndindex(weight.shape):
         block = pixels[i * 6 : i * 6 + 6, c * 20 + j * 6 : c * 20 + j * 6 + 6].reshape(-1, 3)
         assert (block == colour_of(float(weight[c, i, j]), 13.0)).all()
+    assert (pixels[:, 18:20] == (0x8F, 0x91, 0x97)).all()  # no colour of the scale
     upright = maps.kernel_picture(weight, 13.0, cell=6, across=1)
     assert upright.size == (18, 3 * 18 + 2 * 2)
 
@@ -117,6 +137,10 @@ def test_shrink_takes_means() -> None:
     expected = values.reshape(4, 2, 6, 2).mean(axis=(1, 3))
     assert np.allclose(maps.shrink(values, 6), expected, atol=1e-6)
     assert maps.shrink(values, 12) is values
+    uneven = maps.shrink(values, 5)
+    assert uneven.shape == (3, 5)
+    assert uneven[0, 0] == pytest.approx(values[:2, :2].mean())
+    assert uneven[2, 4] == pytest.approx(values[5:, 9:].mean())
 
 
 # ---- statistics ---------------------------------------------------------------------------------
@@ -130,13 +154,27 @@ def test_statistics_against_numpy() -> None:
         assert channel.high == exact.max()
         assert channel.mean == pytest.approx(exact.mean(), abs=1e-7)
         assert channel.negative == np.count_nonzero(exact < 0) / exact.size
+        assert channel.above == np.count_nonzero(exact > 1) / exact.size
         assert channel.clipped == np.count_nonzero(np.abs(exact) > channel.end) / exact.size
         assert sum(channel.histogram) == values.size
         middle = len(channel.histogram) // 2
         assert sum(channel.histogram[:middle]) == np.count_nonzero(exact < 0)
+        shown = np.clip(exact, -channel.end, channel.end)
+        expected, _ = np.histogram(shown, len(channel.histogram), (-channel.end, channel.end))
+        assert list(channel.histogram) == expected.tolist()
         steps = np.abs(exact[1:] - exact[:-1]).mean(), np.abs(exact[:, 1:] - exact[:, :-1]).mean()
         assert channel.edges == pytest.approx(sum(steps) / 2, rel=1e-5)
     assert [c.name for c in describe(output, ("a", "b"))] == ["a", "b", ""]
+
+
+def test_statistics_of_many_blocks() -> None:
+    plane = np.random.default_rng(5).normal(size=(300, 1000)).astype(np.float32)
+    (channel,) = describe(plane[None, None], ())
+    exact = plane.astype(np.float64)
+    assert sum(channel.histogram) == plane.size
+    assert channel.negative == np.mean(exact < 0)
+    steps = np.abs(np.diff(exact, axis=0)).mean(), np.abs(np.diff(exact, axis=1)).mean()
+    assert channel.edges == pytest.approx(sum(steps) / 2, rel=1e-5)
 
 
 def test_zeros_are_not_negative() -> None:

@@ -165,7 +165,7 @@ def test_the_ends_of_every_scale_are_stated() -> None:
         low = words.index(f"−{end:.2f}")
         assert words[low + 1 : low + 3] == ["0", f"+{end:.2f}"]
         beyond = np.mean(magnitudes > end)
-        assert f"{beyond * 100:.1f} % beyond" in page(layers).text
+        assert f"beyond {beyond * 100:.1f} %" in page(layers).text
 
 
 def test_numbers_in_the_report_are_the_numbers() -> None:
@@ -211,6 +211,22 @@ def test_a_page_stays_a_few_megabytes() -> None:
     assert embedded_width(many) < embedded_width(seen("Conv2d(3, 8, 3, stride=2, padding=1)"))
 
 
+def test_what_is_said_about_the_outlined_window() -> None:
+    inner, outer = "were left aside", "Part of that window lies in the padding"
+    padded = page("Conv2d(3, 8, 3, stride=2, padding=1)").text
+    assert inner in padded and outer not in padded and "Hatched cells are padding" in padded
+    bare = page("Conv2d(3, 20, 1)").text
+    assert inner not in bare and "Hatched" not in bare
+    own = page("Conv2d(_, 1, 5, padding=2)", "en", "1 2; 3 4").text
+    assert outer in own and "The input and its map" in own and "strongest" not in own
+
+
+def test_wide_pictures_stand_one_above_the_other() -> None:
+    row = " ".join(str(i) for i in range(12))
+    assert 'class="stack"' in report_html(seen("Conv2d(_, 1, 1)", f"{row}; {row}"), Words("en"))
+    assert 'class="stack"' not in report_html(seen(None), Words("en"))
+
+
 def test_numbers_have_a_report_too() -> None:
     read = page("Conv2d(_, 1, 2)", "en", "1 2 3; 4 5 6")
     assert "your numbers" in read.text
@@ -246,6 +262,11 @@ def test_a_long_axis_is_drawn_as_its_ends() -> None:
     assert drawn.count("win last") == 1
     labels = [data for tag, data in Page(drawing).words if tag == "text"]
     assert {"0", "399", "199"} <= set(labels)
+
+
+def test_numbers_of_four_digits_do_not_run_into_each_other() -> None:
+    cells = re.findall(r'class="at"[^>]*>(\d+)<', ruler(axis(2000, 3), Words("en")))
+    assert cells == [*map(str, range(18)), *map(str, range(1983, 2000, 2))]
 
 
 def test_wide_windows_are_drawn_to_scale() -> None:

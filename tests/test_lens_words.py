@@ -95,7 +95,7 @@ def test_errors_speak_the_readers_language() -> None:
     assert str(error).startswith(
         "Conv2d(1, 8, 3) expects 2 channels, but cat.jpg has 1 channel (grey)"
     )
-    assert "cat.jpg は 1 チャンネル(グレー)です" in explain_problem(error, "ja")
+    assert "cat.jpg は 1 チャンネル（グレー）です" in explain_problem(error, "ja")
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,9 @@ def build(call: LayerCall) -> Module:
         _explain_arguments(call, signature, error)
     _refuse_huge(call, bound.arguments)
     try:
-        return factory(*call.args, **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of layers without channels, which are refused anyway
+            return factory(*call.args, **kwargs)
     except (TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
         why = str(error).strip() or type(error).__name__
         raise LookError("layers.refused", layer=call, why=why.splitlines()[0]) from error

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,18 @@ ANCHORS = ("#e1f2ff", "#5fa8dc", "#1d5788", "#0e1116", "#8a4420", "#df955a", "#f
 NO_NUMBER = "#3fae49"
 """Colour of NaN and infinities, which no point of the scale has."""
 
+GAP = "#8f9197"
+"""Colour between the channels of a kernel."""
+
 ZERO = 127
 NOT_A_NUMBER = 255
 
+BLOCK = 1 << 16
+"""Values worked on at a time: few enough that what is made of them stays in a core's cache."""
+
+SAMPLE = 20_000
+
+Number = TypeVar("Number", bound=np.generic)
 Values = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.uint8]
 
@@ -49,6 +59,17 @@ def palette() -> npt.NDArray[np.uint8]:
     return np.concatenate([np.rint(ramp), [_rgb(NO_NUMBER)]]).astype(np.uint8)
 
 
+def row_blocks(values: npt.NDArray[Number]) -> Iterator[npt.NDArray[Number]]:
+    """An array in runs of rows of about `BLOCK` values.
+
+    >>> [block.shape for block in row_blocks(np.zeros((150, 1000)))]
+    [(65, 1000), (65, 1000), (20, 1000)]
+    """
+    step = max(1, BLOCK // max(1, values[:1].size))
+    for top in range(0, len(values), step):
+        yield values[top : top + step]
+
+
 def scale_end(values: Values) -> float:
     """Where the scale ends: the magnitude that 99.5 % of the values do not exceed.
 
@@ -58,11 +79,29 @@ def scale_end(values: Values) -> float:
     >>> scale_end(np.array([[1.0, -3.0]]))
     3.0
     """
-    magnitudes = np.abs(values[np.isfinite(values)])
-    if magnitudes.size == 0:
+    count = sum(int(np.isfinite(block).sum()) for block in row_blocks(values))
+    if count == 0:
         return 1.0
-    end = float(np.quantile(magnitudes, 0.995, method="higher"))
-    return end or float(magnitudes.max()) or 1.0
+    beyond = count - 1 - math.ceil(0.995 * (count - 1))
+    sample = np.abs(values.reshape(-1)[:: max(1, values.size // SAMPLE)])
+    sample = sample[np.isfinite(sample)]
+    guess = float(np.quantile(sample, 0.98)) if sample.size else 0.0
+    largest = _at_least(values, guess)
+    if largest.size <= beyond:
+        largest = _at_least(values, 0.0)
+    if largest.size <= beyond:
+        return float(largest.max(initial=0.0)) or 1.0
+    place = largest.size - 1 - beyond
+    return float(np.partition(largest, place)[place])
+
+
+def _at_least(values: Values, least: float) -> Values:
+    """The finite magnitudes from `least` on but zero, in one row."""
+    found = []
+    for block in row_blocks(values):
+        sizes = np.abs(block)
+        found.append(sizes[(sizes >= least) & (sizes > 0) & (sizes < np.inf)])
+    return np.concatenate(found)
 
 
 def to_indices(values: Values, end: float) -> Indices:
@@ -71,9 +110,12 @@ def to_indices(values: Values, end: float) -> Indices:
     >>> to_indices(np.array([-2.0, -1.0, 0.0, 0.5, np.nan]), 1.0).tolist()
     [0, 0, 127, 191, 255]
     """
-    ratio = np.clip(np.nan_to_num(values / end), -1, 1)
-    indices: Indices = (ZERO + np.rint(ratio * ZERO)).astype(np.uint8)
-    indices[~np.isfinite(values)] = NOT_A_NUMBER
+    indices: Indices = np.empty(values.shape, dtype=np.uint8)
+    for block, levels in zip(row_blocks(values), row_blocks(indices), strict=True):
+        known = np.isfinite(block)
+        shown = block if known.all() else np.where(known, block, 0)
+        levels[:] = np.rint(np.clip(shown / end, -1, 1) * ZERO) + ZERO
+        levels[~known] = NOT_A_NUMBER
     return indices
 
 
@@ -89,7 +131,7 @@ def map_picture(values: Values, end: float) -> PILImage.Image:
 def kernel_picture(
     weight: Values, end: float, cell: int = 24, across: int | None = None
 ) -> PILImage.Image:
-    """One output channel's kernel, a square per number, a gap of zero's colour between channels.
+    """One output channel's kernel, a square per number, a grey gap between channels.
 
     `weight` is (input channels, rows, columns); `across` channels stand side by side: all of them
     up to eight, else about as many as down.
@@ -102,13 +144,15 @@ def kernel_picture(
     cell = max(1, min(cell, 2048 // max(across * columns, down * rows)))
     gap = max(1, cell // 3)
     step_y, step_x = rows * cell + gap, columns * cell + gap
-    canvas = np.full((down * step_y - gap, across * step_x - gap), ZERO, dtype=np.uint8)
+    # Weights are numbers all, so the place of what is none serves for the gap.
+    size = (down * step_y - gap, across * step_x - gap)
+    canvas = np.full(size, NOT_A_NUMBER, dtype=np.uint8)
     for channel in range(channels):
         top, left = channel // across * step_y, channel % across * step_x
         block = np.kron(to_indices(weight[channel], end), np.ones((cell, cell), dtype=np.uint8))
         canvas[top : top + rows * cell, left : left + columns * cell] = block
     picture = Image.fromarray(canvas)
-    picture.putpalette(palette().tobytes())
+    picture.putpalette(np.concatenate([palette()[:-1], [_rgb(GAP)]]).astype(np.uint8).tobytes())
     return picture
 
 
@@ -118,30 +162,37 @@ def shrink(values: Values, width: int) -> Values:
     >>> shrink(np.array([[1.0, 3.0], [5.0, 7.0]]), 1).tolist()
     [[4.0]]
     """
-    from PIL import Image
-
-    if values.shape[1] <= width:
+    rows, columns = values.shape
+    if columns <= width:
         return values
-    height = max(1, round(values.shape[0] * width / values.shape[1]))
-    picture = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX))
+    height = max(1, round(rows * width / columns))
+    tops, lefts = np.arange(height) * rows // height, np.arange(width) * columns // width
+    sums = np.add.reduceat(np.add.reduceat(values, lefts, axis=1), tops, axis=0)
+    counts = np.outer(np.diff(tops, append=rows), np.diff(lefts, append=columns))
+    means: Values = sums / counts.astype(sums.dtype)
+    return means
 
 
 def png(picture: PILImage.Image) -> bytes:
     """A picture as the bytes of a PNG file; large ones are packed quickly rather than tightly."""
     buffer = io.BytesIO()
     small = picture.width * picture.height <= 500_000
-    picture.save(buffer, "PNG", compress_level=9 if small else 2)
+    picture.save(buffer, "PNG", compress_level=9 if small else 1)
     return buffer.getvalue()
+
+
+def on_white(picture: PILImage.Image) -> PILImage.Image:
+    """A photo whose transparent parts are white."""
+    from PIL import Image
+
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
 
 
 def jpeg(picture: PILImage.Image) -> bytes:
     """A photo as the bytes of a JPEG file; transparent parts are shown on white."""
-    from PIL import Image
-
-    if picture.mode == "RGBA":
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture).convert("RGB")
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=88)
+    on_white(picture).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics as averages
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ import numpy as np
 from tatamu.geometry import ReceptiveField, parameter_formula
 from tatamu.lens import show
 from tatamu.lens.chain import Step
-from tatamu.lens.records import Array, Cost, LayerRecord, Spot
+from tatamu.lens.progress import Tell
+from tatamu.lens.records import Array, Channel, Cost, LayerRecord, Spot
 from tatamu.lens.statistics import by_edges, describe
 from tatamu.lens.words import LookError
 
@@ -23,19 +25,26 @@ if TYPE_CHECKING:
 TIME_BUDGET = 0.3
 PATIENCE = 2.0
 MAX_RUNS = 50
+COPIED_AT_ONCE = 1 << 20
 
 
 def observe(
-    steps: Sequence[Step], values: Array, names: Sequence[str], origin: str, peak: float
+    steps: Sequence[Step],
+    values: Array,
+    names: Sequence[str],
+    origin: str,
+    peak: float,
+    tell: Tell,
 ) -> tuple[LayerRecord, ...]:
     """Run the steps on an input (channels, height, width) and record each.
 
     `names` and `origin` describe the weights of the first layer that has any. `peak` is the
-    machine's measured GFLOP/s, 0 where it is not known.
+    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on.
     """
     import tatamu
 
-    x = tatamu.tensor(values[None])
+    taken = values[None]
+    x = tatamu.from_numpy(taken)
     records: list[LayerRecord] = []
     fields = (ReceptiveField(), ReceptiveField())
     for index, step in enumerate(steps):
@@ -43,31 +52,35 @@ def observe(
             down, across = step.spec.axes
             fields = (fields[0].through(down), fields[1].through(across))
         own = origin != "random" and index == 0
-        record, x = _observe_one(
-            step, index, x, fields, values.shape[1:],
-            names if own else (), origin if own else "random", peak,
+        tell("progress.layer", number=index + 1, count=len(steps), layer=step.call)
+        x, cost = _measure(step, x, peak)
+        record = _record(
+            step, index, taken, _planes_first(x), cost, fields, values.shape[1:],
+            names if own else (), origin if own else "random",
         )  # fmt: skip
         records.append(record)
+        taken = record.output
     return tuple(records)
 
 
-def _observe_one(
+def _record(
     step: Step,
     index: int,
-    x: Tensor,
+    taken: Array,
+    output: Array,
+    cost: Cost,
     fields: tuple[ReceptiveField, ...],
     photo_size: tuple[int, ...],
     names: Sequence[str],
     origin: str,
-    peak: float,
-) -> tuple[LayerRecord, Tensor]:
-    taken = _copy(x)
-    y, cost = _measure(step, x, peak)
-    output = _copy(y)
+) -> LayerRecord:
     weight = _parameter(step, "weight")
     channels = describe(output, names)
     order = by_edges(channels)
-    record = LayerRecord(
+    spot = None
+    if output.ndim == 4:
+        spot = _spot(output[0, order[0]], channels[order[0]], fields, photo_size)
+    return LayerRecord(
         index=index,
         kind=step.call.name,
         text=str(step.call),
@@ -81,14 +94,13 @@ def _observe_one(
         field=tuple((int(field.size), int(field.step)) for field in fields),
         channels=channels,
         order=order,
-        spot=_spot(output, order[0], fields, photo_size) if output.ndim == 4 else None,
+        spot=spot,
         cost=cost,
-        input=taken,
-        output=output,
+        input=_read_only(taken),
+        output=_read_only(output),
         weight=weight,
         bias=_parameter(step, "bias"),
     )
-    return record, y
 
 
 def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
@@ -96,14 +108,26 @@ def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
     from tatamu.ops import Event, watching
 
     events: list[Event] = []
+    y: Tensor | None = None
+
+    def run() -> None:
+        nonlocal y
+        y = None  # its memory serves the next output
+        y = _run(step, x)
+
+    writes = bool(vars(step.module).get("inplace"))
     with tatamu.no_grad():
+        if writes:
+            x = x.clone()  # the record keeps what came in
         with watching(events.append):
             start = time.perf_counter()
-            y = _run(step, x)
+            run()
             first = time.perf_counter() - start
         ran = _main_event(events, step.call.name)
+        events.clear()  # they hold the output
         compiling = ran.compile_seconds if ran else 0.0
-        seconds, runs = steady_seconds(lambda: step.module(x), first - compiling)
+        seconds, runs = steady_seconds(run, first - compiling)
+    assert y is not None
     weight, bias = (_parameter(step, name) for name in ("weight", "bias"))
     count = sum(p.size for p in (weight, bias) if p is not None)
     positions = int(np.prod(step.output_shape[2:], dtype=np.int64))
@@ -144,10 +168,12 @@ def _run(step: Step, x: Tensor) -> Tensor:
 def steady_seconds(run: Callable[[], object], first: float) -> tuple[float, int]:
     """The median time of several runs, and their number; about `TIME_BUDGET` in all.
 
+    One more comes before them and does not count, since memory is slow until it has been used.
     Where the first run (without its compiling) took longer than `PATIENCE`, its time is the answer.
     """
     if first > PATIENCE:
         return first, 1
+    run()
     taken: list[float] = []
     while not taken or (len(taken) < MAX_RUNS and sum(taken) < TIME_BUDGET):
         start = time.perf_counter()
@@ -164,40 +190,57 @@ def _main_event(events: Sequence[Any], layer: str) -> Ran | None:
     return events[-1].ran if events else None
 
 
-def _copy(x: Tensor) -> Array:
-    array = np.array(x.detach().numpy(), dtype=np.float32, order="C", copy=True)
-    array.flags.writeable = False
-    return array
+def _planes_first(x: Tensor) -> Array:
+    """The tensor's values with each channel in one piece; shared where they are so already.
+
+    Kernels write all channels of a pixel side by side. Rows are copied in runs that a cache holds.
+    """
+    values: Array = x.detach().numpy()
+    if values.flags.c_contiguous or values.ndim != 4:
+        return np.ascontiguousarray(values)
+    planes = np.empty(values.shape, dtype=np.float32)
+    step = max(1, COPIED_AT_ONCE // max(1, values[:, :, :1].size))
+    for top in range(0, values.shape[2], step):
+        planes[:, :, top : top + step] = values[:, :, top : top + step]
+    return planes
+
+
+def _read_only(values: Array) -> Array:
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def _parameter(step: Step, name: str) -> Array | None:
     value = getattr(step.module, name, None)
-    return None if value is None else _copy(value)
+    return None if value is None else _read_only(value.detach().numpy().copy())
 
 
 def _spot(
-    output: Array,
-    channel: int,
-    fields: tuple[ReceptiveField, ...],
-    photo_size: tuple[int, ...],
+    plane: Array, channel: Channel, fields: tuple[ReceptiveField, ...], photo_size: tuple[int, ...]
 ) -> Spot:
     """The value of a channel farthest from its mean, of those whose window lies within the photo.
 
     Windows that meet the padding respond to its sharp edge, which is not in the photo.
     """
-    plane = np.nan_to_num(output[0, channel])
-    values = np.abs(plane - plane.mean())
-    rows, columns = (
-        [_starts_at(field, o) >= 0 and _starts_at(field, o) + field.size <= size for o in range(n)]
-        for field, size, n in zip(fields, photo_size, values.shape, strict=True)
-    )
-    inner = np.outer(rows, columns)
-    if inner.any():
-        values = np.where(inner, values, -1)
-    row, column = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
+    ranges = [_whole(*axis) for axis in zip(fields, photo_size, plane.shape, strict=True)]
+    rows, columns = ranges if all(ranges) else [range(size) for size in plane.shape]
+    inner = plane[rows.start : rows.stop, columns.start : columns.stop]
+    if not np.isfinite(inner.sum(dtype=np.float64)):
+        inner = np.nan_to_num(inner)
+    ends = [divmod(int(place), len(columns)) for place in (inner.argmax(), inner.argmin())]
+    at = max(ends, key=lambda place: abs(float(inner[place]) - channel.mean))
+    row, column = rows[at[0]], columns[at[1]]
     top, left = (_starts_at(f, o) for f, o in zip(fields, (row, column), strict=True))
     height, width = (int(field.size) for field in fields)
-    return Spot(channel, row, column, (top, left, height, width))
+    return Spot(channel.index, row, column, (top, left, height, width))
+
+
+def _whole(field: ReceptiveField, size: int, outs: int) -> range:
+    """The outputs whose receptive field lies within a picture of `size` pixels."""
+    first = max(0, math.ceil(-field.start / field.step))
+    last = min(outs - 1, math.floor((size - field.size - field.start) / field.step))
+    return range(first, last + 1)
 
 
 def _starts_at(field: ReceptiveField, o: int) -> int:

@@ -14,6 +14,8 @@ from tatamu.lens.words import Words
 PHOTO_WIDTH = 900
 SHOWN_WIDTH = 440
 ZOOM_WIDTH = 33
+WIDEST = 3
+"""More than so many times as wide as they are high, photo and map stand one above the other."""
 
 Box = tuple[int, int, int, int]
 """Top, left, height and width."""
@@ -38,28 +40,49 @@ def pair_section(look: Look, record: LayerRecord, w: Words) -> str:
     value = float(plane[spot.row, spot.column])
     text = w(
         "report.pair.text",
-        channel=channel_name(channel),
         value=show.signed(value, show.decimals((channel.low, channel.high))),
         row=spot.row,
         column=spot.column,
         field=show.times(spot.box[2:]),
     )
+    several = len(record.channels) > 1
+    edges = w("report.pair.edges", channel=channel_name(channel)) if several else ""
+    text = w.join(edges, text, _padding_text(look, record, spot.box, w))
     wide = max(ZOOM_WIDTH, 2 * spot.box[3] + 1, 3 * spot.box[2])
     step = max(step for _, step in record.field)
     name = w("report.map", channel=channel_name(channel))
     alt = w("report.map.alt", channel=channel_name(channel))
     pixel = (spot.row, spot.column, 1, 1)
-    right = _figure(_map(maps.shrink(plane, PHOTO_WIDTH), channel.end, plane), pixel, name, alt)
+    right = [_figure(_map(maps.shrink(plane, PHOTO_WIDTH), channel.end, plane), pixel, name, alt)]
     view, inner = _view((plane.shape[0], plane.shape[1]), pixel, max(9, wide // step))
     if view is not None:
-        right += _zoom(_map(_crop(plane, view), channel.end), inner, w)
+        right.append(_zoom(_map(_crop(plane, view), channel.end), inner, w))
     left = _source_figures(look.source, spot.box, wide, w)
-    title = w("report.pair" if look.source.pixels is not None else "report.pair.numbers")
-    both = f'<div class="two"><div>{left}</div><div>{right}</div></div>'
+    given = "numbers" if look.source.pixels is None else "photo"
+    title = w(f"report.pair.{'many' if several else 'one'}.{given}")
+    if look.source.width > WIDEST * look.source.height:
+        both = f'<div class="stack">{left.pop(0)}{right.pop(0)}</div>{_two(left, right)}'
+    else:
+        both = _two(left, right)
     return section("pair", title, paragraph(text), both)
 
 
-def _source_figures(source: Source, box: Box, wide: int, w: Words) -> str:
+def _two(left: list[str], right: list[str]) -> str:
+    return f'<div class="two"><div>{"".join(left)}</div><div>{"".join(right)}</div></div>'
+
+
+def _padding_text(look: Look, record: LayerRecord, box: Box, w: Words) -> str:
+    """How the outlined window lies to the padding; nothing where there is none."""
+    top, left, height, width = box
+    tall, wide = look.source.height, look.source.width
+    if top < 0 or left < 0 or top + height > tall or left + width > wide:
+        return w("report.pair.outer")
+    before = look.layers[: record.index + 1]
+    padded = any(any(axis.rule.window.pad) for layer in before for axis in layer.axes)
+    return w("report.pair.inner") if padded else ""
+
+
+def _source_figures(source: Source, box: Box, wide: int, w: Words) -> list[str]:
     view, inner = _view((source.height, source.width), box, wide)
     if source.pixels is None:
         values = source.values[0]
@@ -70,7 +93,7 @@ def _source_figures(source: Source, box: Box, wide: int, w: Words) -> str:
         whole = _photo(source.pixels)
         figure = _figure(whole, box, w("report.photo"), w("report.photo.alt"))
         crop = None if view is None else _sharp_photo(_crop(source.pixels, view))
-    return figure if crop is None else figure + _zoom(crop, inner, w)
+    return [figure] if crop is None else [figure, _zoom(crop, inner, w)]
 
 
 def _map(values: maps.Values, end: float, stands_for: Array | None = None) -> _Picture:
@@ -93,7 +116,7 @@ def _sharp_photo(pixels: Pixels) -> _Picture:
     from PIL import Image
 
     picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels)
-    return _Picture(data_uri(maps.png(picture), "png"), *pixels.shape[:2])
+    return _Picture(data_uri(maps.png(maps.on_white(picture)), "png"), *pixels.shape[:2])
 
 
 def _view(size: tuple[int, int], box: Box, wide: int) -> tuple[Box | None, Box]:
@@ -102,6 +125,7 @@ def _view(size: tuple[int, int], box: Box, wide: int) -> tuple[Box | None, Box]:
     None where the stretch would be most of the picture.
     """
     top, left, height, width = box
+    wide = -(-wide // 3) * 3
     across, down = min(size[1], wide), min(size[0], max(height, wide * 2 // 3))
     if 2 * across > size[1] and 2 * down > size[0]:
         return None, box
@@ -130,10 +154,10 @@ def _outlined(picture: _Picture, box: Box, alt: str, ring: bool) -> str:
     """A picture with a box drawn around its place; a ring helps to find a box that is tiny."""
     top, left, tall, wide = box
     width, height = picture.width, picture.height
-    stroke = width / SHOWN_WIDTH
+    stroke = width / SHOWN_WIDTH / (2 if width > WIDEST * height else 1)
     marks = ""
     if ring:
-        radius = width / 28 + wide / 2
+        radius = 16 * stroke + wide / 2
         centre = f'cx="{left + wide / 2:g}" cy="{top + tall / 2:g}" r="{radius:g}"'
         marks = (
             f'<circle class="case" {centre} stroke-width="{4 * stroke:g}"/>'

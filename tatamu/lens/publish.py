@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from tatamu.lens import maps
 from tatamu.lens.folder import write_folder
-from tatamu.lens.records import LayerRecord, Look
+from tatamu.lens.progress import Tell, silence
+from tatamu.lens.records import Channel, LayerRecord, Look
 from tatamu.lens.report import report_html
 from tatamu.lens.words import Words
 
 
-def publish(look: Look, folder: Path, w: Words) -> None:
+def publish(look: Look, folder: Path, w: Words, tell: Tell = silence) -> None:
     """Write the report and its pictures into a folder, all of it or nothing."""
-    write_folder(folder, look_files(look, w))
+    write_folder(folder, look_files(look, w, tell))
 
 
-def look_files(look: Look, w: Words) -> Iterator[tuple[str, bytes]]:
+def look_files(look: Look, w: Words, tell: Tell = silence) -> Iterator[tuple[str, bytes]]:
     """Every file of a look: its path within the folder, and its bytes."""
+    import tatamu
+
+    tell("progress.report")
     yield "report.html", report_html(look, w).encode("utf-8")
-    for record in look.layers:
-        prefix = f"{record.index + 1}-" if len(look.layers) > 1 else ""
-        for channel in record.channels if record.has_maps else ():
-            name = f"{prefix}{_numbered(record, channel.index)}{_slug(channel.name)}.png"
-            plane = record.output[0, channel.index]
-            yield f"maps/{name}", maps.png(maps.map_picture(plane, channel.end))
-            if record.weight is not None and record.weight.ndim == 4:
-                weight = record.weight[channel.index]
-                end = float(np.abs(weight).max()) or 1.0
-                yield f"kernels/{name}", maps.png(maps.kernel_picture(weight, end))
+    drawn, count = 0, counts(look)[0]
+    channels = ((r, c) for r in look.layers if r.has_maps for c in r.channels)
+    threads = tatamu.get_num_threads()
+    several = len(look.layers) > 1
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(itertools.islice(channels, threads)):
+            drawn += len(batch)
+            tell("progress.maps", number=drawn, count=count)
+            for files in pool.map(lambda one: _pictures(one[0], one[1], several), batch):
+                yield from files
+
+
+def _pictures(record: LayerRecord, channel: Channel, several: bool) -> list[tuple[str, bytes]]:
+    """A channel's map, and its kernel if it has one."""
+    prefix = f"{record.index + 1}-" if several else ""
+    name = f"{prefix}{_numbered(record, channel.index)}{_slug(channel.name)}.png"
+    plane = record.output[0, channel.index]
+    files = [(f"maps/{name}", maps.png(maps.map_picture(plane, channel.end)))]
+    if record.weight is not None and record.weight.ndim == 4:
+        weight = record.weight[channel.index]
+        end = float(np.abs(weight).max()) or 1.0
+        files.append((f"kernels/{name}", maps.png(maps.kernel_picture(weight, end))))
+    return files
 
 
 def counts(look: Look) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What was seen: frozen records that every renderer reads and none changes.
 
-Arrays in records are copies of what flowed through the layers, and are read-only.
+Arrays in records are read-only; what one layer gave and the next one took is a single array.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def axes_seen(spec: ConvSpec | PoolSpec | None, sizes: Sequence[int]) -> tuple[A
 
 @dataclass(frozen=True)
 class Channel:
-    """Statistics of one output channel; `histogram` runs from −end to +end of its colours."""
+    """Statistics of one output channel.
+
+    `negative`, `above` (1) and `clipped` (beyond the end of its colours) are shares of its values;
+    `histogram` runs from −end to +end of its colours.
+    """
 
     index: int
     name: str
@@ -72,6 +76,7 @@ class Channel:
     high: float
     mean: float
     negative: float
+    above: float
     edges: float
     end: float
     clipped: float
@@ -152,11 +157,6 @@ class LayerRecord:
     def has_maps(self) -> bool:
         """Whether the output is a stack of pictures (Flatten's, for one, is not)."""
         return len(self.output_shape) == 4
-
-    @property
-    def negative(self) -> float:
-        """The share of all output values below zero."""
-        return float(np.mean(self.output < 0)) if self.output.size else 0.0
 
 
 @dataclass(frozen=True)

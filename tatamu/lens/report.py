@@ -14,6 +14,7 @@ from tatamu.lens.pair_section import pair_section
 from tatamu.lens.records import LayerRecord, Look
 from tatamu.lens.sections import (
     cost_section,
+    definitions,
     maps_section,
     paragraph,
     section,
@@ -111,7 +112,7 @@ def _header(look: Look, w: Words) -> str:
     code = torch_code(look, look.source.name)
     hint = w("report.code.hint")
     if any(key == "note.sample" for key, _ in look.source.notes):
-        hint += (" " if w.lang == "en" else "") + w("report.code.file")
+        hint = w.join(hint, w("report.code.file"))
     contents = ""
     if len(look.layers) > 1:
         items = "".join(
@@ -145,5 +146,4 @@ def _footer(look: Look, w: Words) -> str:
         ("report.footer.photo", f"<code>{look.source.sha256[:16]}</code>"),
         ("report.footer.weights", f"<code>{look.weights_sha256[:16]}</code>"),
     ]
-    body = "".join(f"<div><dt>{escape(w(key))}</dt><dd>{text}</dd></div>" for key, text in rows)
-    return f"<footer>{section('made', w('report.footer'), f'<dl>{body}</dl>')}</footer>"
+    return f"<footer>{section('made', w('report.footer'), definitions(rows, w))}</footer>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
@@ -30,6 +31,12 @@ def paragraph(text: str, kind: str = "") -> str:
     return f"<p{named}>{escape(text)}</p>"
 
 
+def definitions(rows: Iterable[tuple[str, str]], w: Words) -> str:
+    """Names, given as keys of texts, and beside each some HTML."""
+    body = "".join(f"<div><dt>{escape(w(key))}</dt><dd>{html}</dd></div>" for key, html in rows)
+    return f"<dl>{body}</dl>"
+
+
 def channel_name(channel: Channel) -> str:
     """A channel's number, with its kernel's name where it has one."""
     return f"{channel.index} ({channel.name})" if channel.name else str(channel.index)
@@ -40,13 +47,15 @@ def why_section(record: LayerRecord, w: Words) -> str:
     if not record.axes:
         key = "report.why.none" if record.has_maps else "report.why.flat"
         return section("why", w("report.why"), paragraph(w(key)))
-    text = w("report.why.text")
-    space = " " if w.lang == "en" else ""
     drawings = [ruler(axis, w) for axis in record.axes]
-    if any('class="miss"' in drawing for drawing in drawings):
-        text += space + w("report.why.unread")
-    if any(is_scaled(axis) for axis in record.axes):
-        text += space + w("report.why.scaled")
+    scaled = any(is_scaled(axis) for axis in record.axes)
+    unread = w("report.why.unread.scaled" if scaled else "report.why.unread")
+    text = w.join(
+        w("report.why.text"),
+        w("report.why.padding") if any('class="pad"' in d for d in drawings) else "",
+        unread if any('class="miss"' in d for d in drawings) else "",
+        w("report.why.scaled") if scaled else "",
+    )
     blocks = []
     for axis, drawing in zip(record.axes, drawings, strict=True):
         name = w(f"axis.{axis.name}")
@@ -72,20 +81,18 @@ def maps_section(record: LayerRecord, w: Words, width: int) -> str:
         if 1 < record.weight.shape[1] <= 4 and record.index == 0:
             names = ["R", "G", "B", "alpha"][: record.weight.shape[1]]
             text.append(w("report.channels.order", names=", ".join(names)))
-    clipped = max(channel.clipped for channel in record.channels)
-    if clipped:
-        text.append(w("report.maps.clipped", share=_small_percent(clipped)))
-    joined = (" " if w.lang == "en" else "").join(text)
+    if any(channel.clipped for channel in record.channels):
+        text.append(w("report.maps.clipped"))
     count = len(record.channels)
     size = "few" if count <= 16 else "many" if count <= 64 else "masses"
     cards = [_card(record, channel, w, width) for channel in record.channels]
     note = wrap_text(record, w)
-    noted = paragraph(f"{w('report.note')}: {note}", "note") if note else ""
+    noted = paragraph(w("report.note", text=note), "note") if note else ""
     title = w("report.maps" if count > 1 else "report.maps.one", count=w.count("feature", count))
     return section(
         "maps",
         title,
-        paragraph(joined) if joined else "",
+        paragraph(w.join(*text)) if text else "",
         noted,
         f'<div class="cards {size}">{"".join(cards)}</div>',
     )
@@ -102,23 +109,21 @@ def _card(record: LayerRecord, channel: Channel, w: Words, width: int) -> str:
     sharp = ' class="sharp"' if plane.shape[1] <= 128 else ""
     kernel = _kernel(record, channel, w)
     places = show.decimals((channel.low, channel.high))
-    numbers = "".join(
-        f"<div><dt>{escape(w(key))}</dt><dd>{show.signed(value, places)}</dd></div>"
-        for key, value in (
-            ("table.min", channel.low),
-            ("table.max", channel.high),
-            ("table.mean", channel.mean),
-        )
-    )
+    facts: dict[str, str] = {
+        "table.min": show.signed(channel.low, places),
+        "table.max": show.signed(channel.high, places),
+        "table.mean": show.signed(channel.mean, places),
+        "table.negative": escape(show.percent(channel.negative)),
+    }
+    if channel.clipped:
+        facts["report.map.clipped"] = escape(_small_percent(channel.clipped))
     strongest = len(record.channels) > 1 and channel.index == record.order[0]
     tag = f"<em>{escape(w('report.map.strongest'))}</em>" if strongest and channel.edges else ""
     name = f" <b>{escape(channel.name)}</b>" if channel.name else ""
     return (
         f'<article class="card"><h3><span>{channel.index}</span>{name}{tag}</h3>'
         f'<div class="side">{kernel}<img{sharp} src="{uri}" alt="{escape(alt)}"></div>'
-        f"{_scale(channel, places, w)}<dl>{numbers}"
-        f"<div><dt>{escape(w('table.negative'))}</dt><dd>{escape(show.percent(channel.negative))}</dd></div>"
-        "</dl></article>"
+        f"{_scale(channel, places)}{definitions(facts.items(), w)}</article>"
     )
 
 
@@ -138,7 +143,7 @@ def _kernel(record: LayerRecord, channel: Channel, w: Words) -> str:
     )
 
 
-def _scale(channel: Channel, places: int, w: Words) -> str:
+def _scale(channel: Channel, places: int) -> str:
     """The colour scale with both ends, the histogram of the values standing on it."""
     top = max(channel.histogram) or 1
     step = 240 / len(channel.histogram)
@@ -149,14 +154,10 @@ def _scale(channel: Channel, places: int, w: Words) -> str:
         if channel.histogram[i]
     )
     end = show.signed(channel.end, places)
-    beyond = ""
-    if channel.clipped:
-        share = w("report.map.clipped", share=_small_percent(channel.clipped))
-        beyond = f"<i>{escape(share)}</i>"
     return (
         '<div class="scale"><svg viewBox="0 0 240 24" preserveAspectRatio="none" '
         f'aria-hidden="true"><path d="{bars}"/></svg><div class="ramp"></div>'
-        f"<p><span>{show.signed(-channel.end, places)}</span><span>0{beyond}</span>"
+        f"<p><span>{show.signed(-channel.end, places)}</span><span>0</span>"
         f"<span>{end}</span></p></div>"
     )
 
@@ -178,12 +179,11 @@ def cost_section(record: LayerRecord, w: Words) -> str:
     speed = speed_text(record, w)
     if speed:
         rows.append(("report.cost.speed", escape(speed) + _speed_bar(cost.gflops, cost.peak)))
-    body = "".join(f"<div><dt>{escape(w(key))}</dt><dd>{text}</dd></div>" for key, text in rows)
-    return section("cost", w("report.cost"), f"<dl>{body}</dl>")
+    return section("cost", w("report.cost"), definitions(rows, w))
 
 
 def _speed_bar(gflops: float, peak: float) -> str:
-    if peak <= 0:
+    if peak < gflops:
         return ""
     share = min(gflops / peak, 1) * 100
     return (

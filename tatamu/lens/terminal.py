@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from tatamu.geometry import ConvSpec, PoolSpec
 from tatamu.lens import show
 from tatamu.lens.records import AxisSeen, Channel, LayerRecord, Look, Source, axes_seen
@@ -70,7 +68,7 @@ def size_lines(
 ) -> list[str]:
     """The arithmetic of each axis, and the output's shape, in aligned columns."""
     names = [w(f"axis.{axis.name}") for axis in axes] + [w("label.output")]
-    width = max(show.cells(name) for name in names) + 2
+    width = _label_width(w)
     lines = []
     formulas = [axis.rule.formula(axis.size) for axis in axes]
     longest = max((len(formula) for formula in formulas), default=0)
@@ -81,6 +79,13 @@ def size_lines(
     shape = show.times(output_shape)
     lines.append(f" {show.pad(names[-1], width)}{shape}      {sees}".rstrip())
     return lines
+
+
+def _label_width(w: Words) -> int:
+    """Columns for the labels in front of all lines about a layer, a gap of one or two included."""
+    keys = ("axis.height", "axis.width", "label.output", "label.weights", "label.kernel",
+            "label.time")  # fmt: skip
+    return (max(show.cells(w(key)) for key in keys) + 2) // 2 * 2
 
 
 def sees_text(record: LayerRecord, w: Words) -> str:
@@ -103,7 +108,7 @@ def _cost_lines(record: LayerRecord, w: Words) -> list[str]:
         rows.append((w("label.weights"), f"{cost.parameters_text}      {mult_adds}"))
     rows.append((w("label.kernel"), kernel_text(record, w)))
     rows.append((w("label.time"), time_text(record, w)))
-    width = max(show.cells(label) for label, _ in rows) + 1
+    width = _label_width(w)
     return [f" {show.pad(label, width)}{text}" for label, text in rows]
 
 
@@ -121,24 +126,23 @@ def time_text(record: LayerRecord, w: Words) -> str:
     cost = record.cost
     text = show.duration(cost.seconds)
     if cost.compile_seconds > 0 and not cost.cached:
-        text += f"{_gap(w)}{w('time.compiled', compile=show.duration(cost.compile_seconds))}"
+        text = w.join(text, w("time.compiled", compile=show.duration(cost.compile_seconds)))
     elif cost.cached and cost.isa not in ("", "NumPy"):
-        text += f"{_gap(w)}{w('time.cached')}"
+        text = w.join(text, w("time.cached"))
     speed = speed_text(record, w)
     return f"{text}   {speed}" if speed else text
 
 
-def _gap(w: Words) -> str:
-    return " " if w.lang == "en" else ""
-
-
 def speed_text(record: LayerRecord, w: Words) -> str:
-    """GFLOP/s and its share of the measured peak; empty where nothing is multiplied."""
+    """GFLOP/s and its share of the measured peak; empty where nothing is multiplied.
+
+    A layer cannot be faster than the peak: where it was, other work disturbed measuring the peak.
+    """
     cost = record.cost
     if not cost.mult_adds:
         return ""
     gflops = f"{cost.gflops:.0f}" if cost.gflops >= 10 else f"{cost.gflops:.1f}"
-    if cost.peak <= 0:
+    if cost.peak < cost.gflops:
         return w("speed", gflops=gflops)
     return w("speed.share", gflops=gflops, share=show.percent(cost.gflops / cost.peak))
 
@@ -186,7 +190,9 @@ def wrap_text(record: LayerRecord, w: Words) -> str:
     """What `to_pil_image` would spoil: it multiplies by 255 and keeps the lowest eight bits."""
     if not record.has_maps:
         return ""
-    negative, above = record.negative, float(np.mean(record.output > 1))
+    count = max(1, len(record.channels))
+    negative = sum(channel.negative for channel in record.channels) / count
+    above = sum(channel.above for channel in record.channels) / count
     if not negative and not above:
         return ""
     key = "both" if negative and above else "negative" if negative else "above"

@@ -31,7 +31,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "photo.unreadable": (
         "{path} cannot be read ({why}): check its permissions.",
-        "{path} を読めません({why})。アクセス権を確かめてください。",
+        "{path} を読めません（{why}）。アクセス権を確かめてください。",
     ),
     "photo.foreign": (
         "{path} is not a picture that can be opened: use a PNG, JPEG, WebP, GIF, TIFF or BMP file.",
@@ -40,13 +40,13 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "photo.broken": (
         "{path} is cut short or damaged ({why}): copy or download it again.",
-        "{path} は途中で切れているか壊れています({why})。"
+        "{path} は途中で切れているか壊れています（{why}）。"
         "コピーかダウンロードをやり直してください。",
     ),
     "photo.huge": (
         "{path} has {pixels} pixels ({width}×{height}), more than the limit of {limit}: "
         "make it smaller, or lift the limit with --max-pixels {count}.",
-        "{path} は {pixels} 画素({width}×{height})で、上限の {limit} 画素を超えています。"
+        "{path} は {pixels} 画素（{width}×{height}）で、上限の {limit} 画素を超えています。"
         "縮小するか、--max-pixels {count} で上限を上げてください。",
     ),
 }
@@ -131,9 +131,9 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
             raise PhotoError("photo.broken", path=path, why=_short(error)) from error
     mode = image.mode
     frames = int(getattr(image, "n_frames", 1))
-    upright = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     digest = hashlib.sha256(data).hexdigest()
-    return Photo(_to_eight_bits(upright), Path(path).name, mode, frames, turned, digest)
+    return Photo(_to_eight_bits(image), Path(path).name, mode, frames, turned, digest)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -40,7 +40,8 @@ def to_tensor(pic: PILImage.Image | npt.NDArray[Any]) -> Tensor:
         raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
     if array.ndim == 2:
         array = array[:, :, None]
-    array = np.ascontiguousarray(array.transpose(2, 0, 1))
+    array = array.transpose(2, 0, 1)
     if array.dtype == np.uint8:
-        array = array.astype(np.float32) / np.float32(255)
-    return tatamu.from_numpy(array)
+        array = array.astype(np.float32, order="C")
+        array /= np.float32(255)
+    return tatamu.from_numpy(np.ascontiguousarray(array))

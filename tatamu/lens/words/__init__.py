@@ -62,6 +62,14 @@ class Words:
         forms = self(f"count.{noun}", n=f"{number:,}").split("|")
         return forms[0] if number == 1 else forms[-1]
 
+    def join(self, *sentences: str) -> str:
+        """Sentences one after the other, empty ones left out.
+
+        >>> Words("en").join("One.", "", "Two.")
+        'One. Two.'
+        """
+        return (" " if self.lang == "en" else "").join(filter(None, sentences))
+
     def _speak(self, value: object) -> object:
         if isinstance(value, Count):
             return self.count(value.noun, value.number)

@@ -27,7 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.kernel": (
         "A named kernel instead of all eight; may be repeated. "
         "--kernel list prints them with their numbers.",
-        "8 種すべての代わりに使う名前付きカーネル(複数可)。--kernel list で一覧を表示します。",
+        "8 種すべての代わりに使う名前付きカーネル（複数可）。--kernel list で一覧を表示します。",
     ),
     "help.list_kernels": (
         "Print the named kernels with their numbers.",
@@ -36,11 +36,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.seed": ("Seed of the random weights.", "乱数の重みのシード。"),
     "help.input": (
         'Your own numbers in place of a photo: "1 2; 3 4", channels parted by |.',
-        '写真の代わりに使う数値: "1 2; 3 4"(チャンネルは | で区切る)。',
+        '写真の代わりに使う数値："1 2; 3 4"（チャンネルは | で区切る）。',
     ),
     "help.weight": (
         'Your own kernel: "1 0; 0 1"; repeat it for several output channels.',
-        '自分で決めるカーネル: "1 0; 0 1"(出力チャンネルの数だけ繰り返せます)。',
+        '自分で決めるカーネル："1 0; 0 1"（出力チャンネルの数だけ繰り返せます）。',
     ),
     "help.bias": ("The bias that goes with --weight.", "--weight に足すバイアス。"),
     "help.out": (
@@ -56,11 +56,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "ja または en。省くとロケールに従います。",
     ),
     "help.version": ("Print the version.", "バージョンを表示します。"),
-    "help.size.layers": ("Layers as a text, joined by >.", "レイヤーの記述(> でつなぐ)。"),
+    "help.size.layers": ("Layers as a text, joined by >.", "レイヤーの記述（> でつなぐ）。"),
     "help.size.size": (
         "The input's size as HEIGHTxWIDTH, such as 600x1500.",
-        "入力の大きさ。高さx幅(例: 600x1500)。",
+        "入力の大きさ。高さx幅（例：600x1500）。",
     ),
-    "help.examples": ("Examples:", "使用例:"),
+    "help.examples": ("Examples:", "使用例："),
     "interrupted": ("stopped; nothing was written", "中断しました。何も書き出していません"),
 }

@@ -1,7 +1,7 @@
 """What can go wrong, and what would help."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "problem": ("error: {text}", "エラー: {text}"),
+    "problem": ("error: {text}", "エラー：{text}"),
     "layers.empty": (
         'The layer text is empty: write one such as "Conv2d(_, 8, 3, padding=1)".',
         'レイヤーの記述が空です。"Conv2d(_, 8, 3, padding=1)" のように書いてください。',
@@ -31,7 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "layers.unknown_close": (
         "There is no layer named {name}: did you mean {close}?",
-        "{name} というレイヤーはありません。{close} のことですか?",
+        "{name} というレイヤーはありません。{close} のことですか？",
     ),
     "layers.unknown": (
         "There is no layer named {name}: use one of {names}.",
@@ -40,7 +40,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "layers.argument_close": (
         "{layer} has no argument {argument}: did you mean {close}? It accepts {accepted}.",
         "{layer} に {argument} という引数はありません。"
-        "{close} のことですか? 使えるのは {accepted} です。",
+        "{close} のことですか？使えるのは {accepted} です。",
     ),
     "layers.argument": (
         "{layer} has no argument {argument}: it accepts {accepted}.{close}",
@@ -48,13 +48,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "layers.arity": (
         "{layer} was given {given}: it needs {needed} and accepts {accepted}.",
-        "{layer} に渡した引数が合いません({given})。必要なのは {needed}、"
+        "{layer} に渡した引数が合いません（{given}）。必要なのは {needed}、"
         "使えるのは {accepted} です。",
     ),
     "count.argument": ("{n} argument|{n} arguments", "{n} 個"),
     "layers.refused": (
         "{layer} is not possible ({why}): change that argument.",
-        "{layer} は作れません({why})。その引数を直してください。",
+        "{layer} は作れません（{why}）。その引数を直してください。",
     ),
     "layers.huge": (
         "{layer} would have {weights} weights, more than the limit of {limit}: "
@@ -71,19 +71,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fit.channels_photo": (
         "{layer} expects {expected}, but {name} has {got} ({kind}): "
         "write in_channels={number}, or _ to have it filled in.",
-        "{layer} は {expected}の入力を待ちますが、{name} は {got}({kind})です。"
-        "in_channels を {number} にするか、_ と書いて自動で入れてください。",
+        "{layer} の入力は {expected}のはずですが、{name} は {got}（{kind}）です。"
+        "in_channels を {number} にするか、_ と書いて自動で決めさせてください。",
     ),
     "fit.channels_layer": (
         "{layer} expects {expected}, but {before} gives {got}: "
         "write in_channels={number}, or _ to have it filled in.",
-        "{layer} は {expected}の入力を待ちますが、手前の {before} の出力は {got}です。"
-        "in_channels を {number} にするか、_ と書いて自動で入れてください。",
+        "{layer} の入力は {expected}のはずですが、手前の {before} の出力は {got}です。"
+        "in_channels を {number} にするか、_ と書いて自動で決めさせてください。",
     ),
     "fit.window": (
         "The {extent} window of {layer} does not fit into {room} (h×w, padding included): "
         "use a kernel of at most {room}, more padding or a larger picture.",
-        "{layer} の {extent} の窓は、パディング込みで {room}(高さ×幅)の入力に入りません。"
+        "{layer} の {extent} の窓は、パディング込みで {room}（高さ×幅）の入力に入りません。"
         "カーネルを {room} 以下にするか、パディングを増やすか、大きな画像を使ってください。",
     ),
     "fit.huge": (
@@ -103,7 +103,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "fit.refused": (
         "{layer} does not fit an input of {shape}: {why}",
-        "{layer} は {shape} の入力に合いません: {why}",
+        "{layer} は {shape} の入力に合いません：{why}",
     ),
     "filters.unknown": (
         "There is no kernel named {name}: use one of {names}.",
@@ -113,7 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{layer} cannot hold {what}: it needs kernel_size={kernel}, out_channels={out} and "
         'groups=1, as in "{example}".',
         "{layer} には{what}を入れられません。kernel_size={kernel}、out_channels={out}、groups=1 が"
-        '必要です(例: "{example}")。',
+        '必要です（例："{example}"）。',
     ),
     "filters.first": (
         "Weights were given but {layer} has none: start LAYERS with a Conv2d.",
@@ -136,7 +136,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "matrix.ragged": (
         "{option}: the rows differ in length ({lengths}): give every row and channel the same.",
-        "{option}: 行の長さがそろっていません({lengths})。"
+        "{option}: 行の長さがそろっていません（{lengths}）。"
         "どの行・チャンネルも同じ長さにしてください。",
     ),
     "matrix.huge": (
@@ -151,7 +151,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "matrix.sizes": (
         "The matrices given with --weight differ in size ({sizes}): make them all alike.",
-        "--weight の行列の大きさがそろっていません({sizes})。すべて同じ大きさにしてください。",
+        "--weight の行列の大きさがそろっていません（{sizes}）。すべて同じ大きさにしてください。",
     ),
     "matrix.bias": (
         "--bias has {got}, but there are {expected}: give one number, or one for each.",
@@ -168,7 +168,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "options.layers_twice": (
         "The layers were given twice ({first!r} and {second!r}): keep one of them.",
-        "レイヤーが 2 回指定されました({first!r} と {second!r})。片方だけにしてください。",
+        "レイヤーが 2 回指定されました（{first!r} と {second!r}）。片方だけにしてください。",
     ),
     "options.seed": (
         "--seed {seed} is out of range: use a whole number from 0 to {limit}.",
@@ -198,7 +198,43 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "folder.unwritable": (
         "{path} cannot be written ({why}): choose another folder with --out.",
-        "{path} に書き込めません({why})。--out で別のフォルダーを指定してください。",
+        "{path} に書き込めません（{why}）。--out で別のフォルダーを指定してください。",
+    ),
+    "usage.option_close": (
+        "There is no option {name}: did you mean {close}?",
+        "{name} というオプションはありません。{close} のことですか？",
+    ),
+    "usage.option": (
+        "There is no option {name}: {command} --help lists them all.",
+        "{name} というオプションはありません。一覧は {command} --help で見られます。",
+    ),
+    "usage.value": (
+        "{name} needs a value after it: {command} --help shows how to write it.",
+        "{name} には値が必要です。書き方は {command} --help で見られます。",
+    ),
+    "usage.flag": (
+        "{name} takes no value: write it on its own.",
+        "{name} は値を取りません。そのまま {name} とだけ書いてください。",
+    ),
+    "usage.number": (
+        "{name} takes a whole number: write it as in {name} {default}.",
+        "{name} の値は整数です。{name} {default} のように書いてください。",
+    ),
+    "usage.missing": (
+        "{command} needs {name}: write it as in {example}",
+        "{command} には {name} が必要です。次のように書いてください：{example}",
+    ),
+    "usage.extra": (
+        "{command} has no use for {extra}: put quotes round a text that has spaces in it.",
+        "{command} に余分な引数があります：{extra}。空白を含む文字列は引用符で囲んでください。",
+    ),
+    "usage.command": (
+        "There is no command {name}: did you mean tatamu {close}?",
+        "{name} というコマンドはありません。tatamu {close} のことですか？",
+    ),
+    "usage.other": (
+        "{command} cannot be run like this ({why}): see {command} --help.",
+        "{command} をこの形では実行できません（{why}）。{command} --help を見てください。",
     ),
     "memory": (
         "There is not enough memory for this: use a smaller picture or fewer channels.",

@@ -26,15 +26,27 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The photo is the one that comes with tatamu: tatamu/data/cat.jpg.",
         "写真は tatamu に付属の tatamu/data/cat.jpg です。",
     ),
-    "report.pair": ("The photo and the strongest map", "写真と、輪郭が最も強いマップ"),
-    "report.pair.numbers": ("The input and the strongest map", "入力と、輪郭が最も強いマップ"),
+    "report.pair.many.photo": ("The photo and the strongest map", "写真と、輪郭が最も強いマップ"),
+    "report.pair.many.numbers": ("The input and the strongest map", "入力と、輪郭が最も強いマップ"),
+    "report.pair.one.photo": ("The photo and its map", "写真と特徴マップ"),
+    "report.pair.one.numbers": ("The input and its map", "入力と特徴マップ"),
+    "report.pair.edges": (
+        "Channel {channel} has the strongest edges.",
+        "輪郭が最も強く出たのはチャンネル {channel} です。",
+    ),
     "report.pair.text": (
-        "Channel {channel} has the strongest edges. Of its values that see no padding, {value} at "
-        "row {row}, column {column} lies farthest from the map’s mean. It was computed from the "
-        "outlined {field} pixels.",
-        "輪郭が最も強く出たのはチャンネル {channel} です。パディングを含まない窓のうち、"
-        "平均から最も離れた値は {row} 行 {column} 列の {value} で、"
+        "The value farthest from the map’s mean, {value} at row {row}, column {column}, was "
+        "computed from the outlined {field} pixels.",
+        "平均から最も離れた値は行 {row}、列 {column} の {value} で、"
         "枠で囲んだ {field} 画素から計算されています。",
+    ),
+    "report.pair.inner": (
+        "Windows that reach into the padding were left aside.",
+        "パディングにかかる窓は除いています。",
+    ),
+    "report.pair.outer": (
+        "Part of that window lies in the padding.",
+        "この窓の一部はパディングにかかっています。",
     ),
     "report.photo": ("photo", "写真"),
     "report.input": ("input", "入力"),
@@ -51,22 +63,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "report.why": ("Why this size", "なぜこの大きさになるか"),
     "report.why.text": (
         "Each bracket is one position of the window, and one value of the output; its dots are "
-        "the pixels it reads. Hatched cells are padding.",
-        "括弧 1 つが窓の 1 つの位置で、出力の値 1 つになります。点は読まれる画素、"
-        "斜線のマスはパディングです。",
+        "the pixels it reads.",
+        "括弧 1 つが窓の 1 つの位置で、出力の値 1 つになります。点は読まれる画素です。",
     ),
+    "report.why.padding": ("Hatched cells are padding.", "斜線の部分はパディングです。"),
     "report.why.unread": (
         "Struck-out cells are never read.",
         "×印のマスは一度も読まれません。",
+    ),
+    "report.why.unread.scaled": (
+        "The coloured end is never read.",
+        "色の付いた端は一度も読まれません。",
     ),
     "report.why.scaled": (
         "The window is wide, so the strip is drawn to scale, without single pixels.",
         "窓が大きいので、画素ごとではなく縮尺どおりに描いています。",
     ),
-    "report.axis": ("{name}: {size} becomes {out}", "{name}: {size} → {out}"),
+    "report.axis": ("{name}: {size} becomes {out}", "{name}：{size} → {out}"),
     "report.ruler.alt": (
         "Ruler of the {name}: {size} pixels, padding {before} and {after}, {out} windows",
-        "{name}の目盛り: {size} 画素、パディング {before} と {after}、窓 {out} 個",
+        "{name}の物差し：{size} 画素、パディング {before} と {after}、窓 {out} 個",
     ),
     "report.why.none": (
         "This layer moves no window, so height and width stay as they are.",
@@ -97,9 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "report.worked.patch": ("patch", "部分画像"),
     "report.worked.kernel": ("kernel", "カーネル"),
-    "report.worked.total": ("sum", "合計"),
     "report.worked.bias": ("bias", "バイアス"),
-    "report.worked.result": ("result", "結果"),
     "report.worked.gave": (
         "The layer itself, in float32, gave {output}.",
         "レイヤー自身の出力（float32）は {output} です。",
@@ -131,11 +145,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "各マップの横に、同じ配色のカーネル（重み 1 つがマス 1 つ）を並べています。",
     ),
     "report.maps.clipped": (
-        "Where “{share} beyond” is noted, that share of the values lies outside the scale and "
-        "takes the colour of its end.",
-        "「枠外 {share}」とあれば、その割合の値が目盛りの外にあり、端の色で描かれています。",
+        "“Beyond” is the share of the values that lie outside the scale and take the colour of "
+        "its end.",
+        "「範囲外」は目盛りの外にある値の割合で、端の色で描いています。",
     ),
-    "report.map.clipped": ("{share} beyond", "枠外 {share}"),
+    "report.map.clipped": ("beyond", "範囲外"),
     "report.map.strongest": ("strongest edges", "輪郭が最も強い"),
     "report.kernel.alt": ("Kernel of channel {channel}", "チャンネル {channel} のカーネル"),
     "report.channels.order": (
@@ -151,7 +165,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "report.cost.speed": ("Speed", "速度"),
     "report.cost.runs": ("median of {runs}", "{runs}の中央値"),
     "count.run": ("{n} run|{n} runs", "{n} 回"),
-    "report.note": ("Note", "注意"),
+    "report.note": ("Note: {text}", "注意：{text}"),
     "report.footer": ("How this was made", "この結果を再現するには"),
     "report.footer.command": ("Command", "コマンド"),
     "report.footer.version": ("Version", "バージョン"),
