@@ -20,9 +20,9 @@ from tatamu.geometry import ConvSpec
 from tatamu.kernels import direct
 from tatamu.kernels.problem import ConvProblem
 from tatamu.nn import functional as F
-from tatamu.ops.direct_runner import aligned
+from tatamu.ops.conv_runner import aligned
 from tatamu.runtime import machine
-from tatamu.runtime.launch import DirectLaunch
+from tatamu.runtime.launch import ConvLaunch
 from tatamu.runtime.storage import Storage
 from tatamu.stage import host
 
@@ -62,7 +62,7 @@ def prepare(shape: tuple[int, int, int, int, int]) -> Layer:
     problem = ConvProblem(spec, "float32", tuple(x.shape), tuple(x.stride()), outputs)
     target = host()
     assert target is not None, "these measurements need llvmlite"
-    launch = DirectLaunch(direct.plan(problem, target))
+    launch = ConvLaunch(direct.plan(problem, target))
     packed, bias = aligned(launch.plan.pack_weight(weights)), aligned(launch.plan.pack_bias(None))
     y = Storage(4 * int(np.prod(launch.plan.y_shape)))
 
@@ -90,6 +90,7 @@ def rate(layer: Layer, run: Callable[[], object], threads: int) -> Callable[[], 
 
 def main() -> None:
     """Measure, print a table, write the results."""
+    tatamu.set_winograd(False)  # F.conv2d would not use the kernel that is measured here
     rows = []
     print(f"{'layer':26} {'peak':>7} {'kernel':>14} {'F.conv2d':>14} {'2 threads / 1':>14}")
     for shape, kernel_bar, functional_bar in LAYERS:

@@ -78,6 +78,7 @@ from tatamu.functions import (
     unsqueeze,
     where,
 )
+from tatamu.ops.conv2d import set_winograd
 from tatamu.ops.layout import Size
 from tatamu.random import Generator, initial_seed, manual_seed, seed
 from tatamu.tensor import Tensor
@@ -153,6 +154,7 @@ __all__ = [
     "seed",
     "set_grad_enabled",
     "set_num_threads",
+    "set_winograd",
     "short",
     "sign",
     "sqrt",

@@ -21,7 +21,7 @@ from tatamu.geometry import ConvSpec
 from tatamu.kernels import direct
 from tatamu.kernels.direct_emit import DTYPES, Tile
 from tatamu.kernels.problem import ConvProblem
-from tatamu.runtime.launch import DirectLaunch
+from tatamu.runtime.launch import ConvLaunch
 from tatamu.stage import TARGETS, Target, host
 
 Numpy = Any
@@ -148,7 +148,7 @@ def convolve(isa: str, layer: Layer, x: Numpy, w: Numpy, bias: Numpy | None = No
     y = space[GUARD : GUARD + count]
     y[:] = np.nan
     before = x.tobytes(), packed.tobytes(), biases.tobytes()
-    DirectLaunch(plan)(x.ctypes.data, packed.ctypes.data, biases.ctypes.data, y.ctypes.data)
+    ConvLaunch(plan)(x.ctypes.data, packed.ctypes.data, biases.ctypes.data, y.ctypes.data)
     assert (space[:GUARD] == x.dtype.type(SENTINEL)).all(), "written before the output"
     assert (space[GUARD + count :] == x.dtype.type(SENTINEL)).all(), "written behind the output"
     assert (x.tobytes(), packed.tobytes(), biases.tobytes()) == before

@@ -204,7 +204,7 @@ SPOILT = """
     from tatamu.kernels import direct
     from tatamu.kernels.problem import ConvProblem
     from tatamu.runtime import compiled, threads
-    from tatamu.runtime.launch import DirectLaunch
+    from tatamu.runtime.launch import ConvLaunch
     from tatamu.stage import host
 
     folder, how = Path(os.environ["TATAMU_CACHE"]), sys.argv[1]
@@ -218,7 +218,7 @@ SPOILT = """
             path.write_bytes(content[:80] + bytes(range(256)) * 40)
     problem = ConvProblem(ConvSpec.make(3), "float32", (1, 5, 9, 9), (405, 1, 45, 5), 7)
     threads.set_num_threads(2)
-    launch = DirectLaunch(direct.plan(problem, host()))
+    launch = ConvLaunch(direct.plan(problem, host()))
     x = np.ones((9, 9, 5), np.float32)
     w = launch.plan.pack_weight(np.ones((7, 5, 3, 3), np.float32))
     b = launch.plan.pack_bias(None)

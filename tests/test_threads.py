@@ -19,7 +19,7 @@ from tatamu.geometry import ConvSpec
 from tatamu.kernels import direct
 from tatamu.kernels.problem import ConvProblem
 from tatamu.runtime import compiled, machine, pool_emit, threads
-from tatamu.runtime.launch import DirectLaunch
+from tatamu.runtime.launch import ConvLaunch
 from tatamu.runtime.threads import Pool
 from tatamu.stage import I64, Module, PointerTo, Target, host
 from tatamu.stage.compile import load, object_code
@@ -172,7 +172,7 @@ class Convolution:
         spec = ConvSpec.make(3, padding=1)
         strides = (size * size * channels, 1, size * channels, channels)
         problem = ConvProblem(spec, "float32", (1, channels, size, size), strides, outputs)
-        self.launch = DirectLaunch(direct.plan(problem, HOST))
+        self.launch = ConvLaunch(direct.plan(problem, HOST))
         random = np.random.default_rng(seed)
         self.x = random.standard_normal((size, size, channels), np.float32)
         plan = self.launch.plan
@@ -373,7 +373,7 @@ HEAD = """
     from tatamu.kernels import direct
     from tatamu.kernels.problem import ConvProblem
     from tatamu.runtime import compiled, threads
-    from tatamu.runtime.launch import DirectLaunch
+    from tatamu.runtime.launch import ConvLaunch
     from tatamu.stage import Module, host
 
     threads.set_num_threads(3)
@@ -382,7 +382,7 @@ HEAD = """
         strides = (size * size * channels, 1, size * channels, channels)
         shape = (1, channels, size, size)
         problem = ConvProblem(ConvSpec.make(3), "float32", shape, strides, 33)
-        launch = DirectLaunch(direct.plan(problem, host()))
+        launch = ConvLaunch(direct.plan(problem, host()))
         x = np.ones((size, size, channels), np.float32)
         w = launch.plan.pack_weight(np.ones((33, channels, 3, 3), np.float32))
         b = launch.plan.pack_bias(None)

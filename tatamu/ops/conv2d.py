@@ -23,12 +23,19 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d_direct import DirectConv2d
+from tatamu.ops.conv2d_kernels import DirectConv2d, WinogradConv2d
 from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.layout import Ints, channels_last_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 
-__all__ = ["ConvGrad", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "gradient_of"]
+__all__ = [
+    "ConvGrad",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "gradient_of",
+    "set_winograd",
+]
 
 
 class ConvGrad(NamedTuple):
@@ -237,6 +244,25 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
 
 
+_WINOGRAD = WinogradConv2d()
+
+
+def set_winograd(enabled: bool) -> None:
+    """Let 3x3 convolutions of stride 1 use Winograd's algorithm (the default), or not.
+
+    It is two to four times as fast as adding up the products in order, and as accurate as that in
+    float32. But a NaN or an infinity in the input spreads over its tile of up to 4x4 outputs, and
+    results differ in the last bits from those of other shapes of the same picture. Switched off,
+    every sum is taken in plain order.
+
+    >>> import tatamu
+    >>> tatamu.set_winograd(False)
+    >>> tatamu.set_winograd(True)
+    """
+    _WINOGRAD.enabled = enabled
+    conv2d.plans.clear()
+
+
 # ---- records ------------------------------------------------------------------------------------
 
 conv2d = Op(
@@ -250,7 +276,7 @@ conv2d = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=(DirectConv2d(),),
+    kernels=(_WINOGRAD, DirectConv2d()),
 )
 
 conv2d_input_grad = Op(

@@ -6,30 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from tatamu.errors import CompileError
-from tatamu.kernels.direct import plan
-from tatamu.kernels.problem import ConvProblem
+from tatamu.kernels.plan import ConvPlan
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.op import Ran
-from tatamu.runtime.launch import DirectLaunch
+from tatamu.runtime.launch import ConvLaunch
 from tatamu.runtime.storage import Storage
-from tatamu.stage.target import host
 
 _packings: dict[tuple[object, ...], int] = {}
 
 
-class DirectRunner:
+class ConvRunner:
     """One planned call: packs weights when they changed, and launches the kernel."""
 
-    def __init__(self, problem: ConvProblem, *, reorder: bool):
-        target = host()
-        if target is None:
-            raise CompileError(
-                "llvmlite cannot be imported, or has no code generator for this processor"
-            )
-        self._launch = DirectLaunch(plan(problem, target))
-        self._plan = self._launch.plan
-        packing = (*self._plan.packing, problem.out_channels)
+    def __init__(self, plan: ConvPlan, *, reorder: bool):
+        self._launch = ConvLaunch(plan)
+        self._plan = plan
+        packing = (*self._plan.packing, plan.problem.out_channels)
         # Hashing the whole of it at every call would cost a microsecond.
         self._packing = _packings.setdefault(packing, len(_packings))
         self._reorder = reorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from tatamu.kernels.direct import DirectPlan
+from tatamu.kernels.plan import ConvPlan
 from tatamu.runtime import threads
 from tatamu.runtime.compiled import Compiled, compiled
 from tatamu.runtime.storage import Storage
@@ -14,8 +14,8 @@ from tatamu.runtime.storage import Storage
 WAKE_FLOPS = threads.WAKE_US * 100_000
 
 
-class DirectLaunch:
-    """One plan of direct convolution, ready to be called from any thread with four addresses.
+class ConvLaunch:
+    """One plan of a convolution, ready to be called from any thread with four addresses.
 
     Making it compiles the kernel, or finds it; raises :class:`tatamu.errors.CompileError` where
     that cannot be done.
@@ -33,7 +33,7 @@ class DirectLaunch:
         "plan",
     )
 
-    def __init__(self, plan: DirectPlan):
+    def __init__(self, plan: ConvPlan):
         self.plan = plan
         self.code: Compiled = compiled(plan.emit, plan.target, plan.symbol)
         self._address = self.code.addresses[0]

@@ -1,0 +1,240 @@
+"""Winograd convolution's plan: which transform, how many tiles to a block, the packed weights.
+
+`winograd_emit` is the code that follows it, and says what the transform is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamu.geometry import Window
+from tatamu.kernels.direct_emit import DTYPES, pixels_by_vectors
+from tatamu.kernels.problem import ConvProblem
+from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, layout, weight_side
+from tatamu.stage import Module, Target
+
+# Tiles of a block, at most: enough to use each weight often, few enough that the transformed
+# inputs stay in the second cache.
+BLOCK_TILES = 28
+# A problem of fewer items than this is shared out by output channels, too.
+LEAST_ITEMS = 4
+
+# Costs in vector multiply-adds, as the direct kernel needs them. An input transform takes about
+# this many instructions for each of its points and vectors of channels, an output transform, too.
+INTO_COST = {4: 8, 2: 4}
+OUT_COST = {4: 8, 2: 4}
+# Bytes of weights that arrive while one vector multiply-add runs.
+WEIGHT_BYTES = 16
+
+
+def accepts(problem: ConvProblem, target: Target | None) -> str | None:
+    """None if Winograd's algorithm can run this problem and pays, else why not."""
+    spec = problem.spec
+    if target is None:
+        return "llvmlite is missing or has no code generator for this processor"
+    if problem.dtype not in DTYPES:
+        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
+    if spec.transposed or spec.kernel != (3, 3):
+        return f"it needs a 3×3 window, not {'×'.join(map(str, spec.kernel))}"
+    if spec.stride != (1, 1):
+        return f"it needs stride 1, not {spec.stride}"
+    if spec.dilation != (1, 1):
+        return f"it needs dilation 1, not {spec.dilation}"
+    if spec.groups != 1:
+        return f"it serves one group, not {spec.groups}"
+    if not readable(problem):
+        return "channels must lie next to one another in memory"
+    winograd, direct = cost(problem, target), direct_cost(problem, target)
+    if winograd >= direct:
+        return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
+    return None
+
+
+def readable(problem: ConvProblem) -> bool:
+    """Whether the kernel can read the input where it lies."""
+    return problem.x_strides[1] == 1 or problem.x_shape[1] == 1
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradPlan:
+    """Everything about one problem that a call need not work out again."""
+
+    problem: ConvProblem
+    tile: WinogradTile
+    target: Target
+    table: NDArray[np.int64]
+    numbers: dict[str, int]
+    items: int
+    scratch: int
+    y_shape: tuple[int, int, int, int]
+
+    @property
+    def label(self) -> str:
+        """The kernel as people are told of it."""
+        n = self.tile.outputs
+        return f"Winograd F({n}×{n}, 3×3)"
+
+    @property
+    def symbol(self) -> str:
+        """The kernel's name in its object."""
+        return self.tile.symbol(self.target)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+        return DTYPES[self.problem.dtype].size
+
+    @property
+    def packing(self) -> tuple[object, ...]:
+        """What the order of packed weights and bias depends on."""
+        return ("winograd", self.tile, self.target.isa)
+
+    def emit(self) -> Module:
+        """The kernel itself, to be compiled."""
+        return emit(self.tile, self.target)
+
+    def arguments(self) -> NDArray[np.int64]:
+        """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
+        empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
+        block = layout(self.tile, self.target)
+        return block.pack(**empty, table=self.table.ctypes.data, **self.numbers)
+
+    def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:
+        """G w G^T, computed in float64, as [panel][point][in][out of the panel]."""
+        outputs, inputs = weight.shape[:2]
+        panels, width = self.numbers["panels"], self.tile.channels
+        side = weight_side(self.tile.outputs)
+        exact = weight.astype(np.float64)
+        points = np.einsum("ai,ocij,bj->aboc", side, exact, side, optimize=True)
+        filled = np.zeros((self.tile.points, panels * width, self.numbers["inputs"]), weight.dtype)
+        filled[:, :outputs, :inputs] = points.reshape(self.tile.points, outputs, inputs)
+        split = filled.reshape(self.tile.points, panels, width, -1)
+        return np.ascontiguousarray(split.transpose(1, 0, 3, 2))
+
+    def pack_bias(self, bias: NDArray[np.generic] | None) -> NDArray[np.generic]:
+        """The bias, or zeros for none, filled up to whole panels."""
+        wide = np.zeros(self.numbers["panels"] * self.tile.channels, self.problem.dtype)
+        if bias is not None:
+            wide[: len(bias)] = bias
+        return wide
+
+
+@lru_cache(maxsize=1024)
+def plan(problem: ConvProblem, target: Target) -> WinogradPlan:
+    """Work out the plan; ``accepts(problem, target)`` must be None."""
+    tile = choose_tile(problem, target)
+    images, channels, _, _ = problem.x_shape
+    height, width = problem.out_size
+    outputs = problem.out_channels
+    table = tile_table(problem, tile)
+    blocks = -(-len(table) // BLOCK_TILES)
+    block = -(-len(table) // blocks)
+    panels = -(-outputs // tile.channels)
+    shares = min(panels, -(-LEAST_ITEMS // blocks))
+    inputs = -(-channels // tile.lanes) * tile.lanes
+    # A plane is padded by a vector: planes a power of two apart would share cache sets.
+    v_plane = -(-block // tile.rows) * tile.rows * inputs + tile.lanes
+    m_plane = block * tile.channels + tile.lanes
+    m_at = tile.points * v_plane
+    patch_at = m_at + tile.points * m_plane
+    _, _, x_h, x_w = problem.x_strides
+    numbers = {
+        "tiles": len(table), "block_tiles": block, "panels": panels, "shares": shares,
+        "inputs": inputs, "channels": channels,
+        "last_channels": outputs - (panels - 1) * tile.channels,
+        "x_h": x_h, "x_w": x_w, "y_h": width * outputs, "y_w": outputs,
+        "always_gather": int(channels != inputs), "v_plane": v_plane, "m_plane": m_plane,
+        "scratch_size": patch_at + tile.points * inputs, "m_at": m_at, "patch_at": patch_at,
+        "u_panel": tile.points * inputs * tile.channels,
+    }  # fmt: skip
+    return WinogradPlan(
+        problem=problem,
+        tile=tile,
+        target=target,
+        table=table,
+        numbers=numbers,
+        items=blocks * shares,
+        scratch=numbers["scratch_size"],
+        y_shape=(images, outputs, height, width),
+    )
+
+
+def choose_tile(problem: ConvProblem, target: Target) -> WinogradTile:
+    """F(4x4) or F(2x2), whichever costs less, with the widest panel that fits the registers."""
+    tiles = [_tile(problem, target, outputs) for outputs in (4, 2)]
+    return min(tiles, key=lambda tile: _cost(problem, tile))
+
+
+def _tile(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
+    shapes = pixels_by_vectors(target)
+    lanes = target.lanes(DTYPES[problem.dtype])
+    needed = -(-problem.out_channels // lanes)
+    vectors = min(shapes, key=lambda v: (-(-needed // v) * v, -v))
+    return WinogradTile(problem.dtype, outputs, shapes[vectors], vectors, lanes)
+
+
+def cost(problem: ConvProblem, target: Target) -> float:
+    """Vector multiply-adds' worth of time, by the better of the two transforms."""
+    return _cost(problem, choose_tile(problem, target))
+
+
+def direct_cost(problem: ConvProblem, target: Target) -> float:
+    """The same of direct convolution."""
+    lanes = target.lanes(DTYPES[problem.dtype])
+    height, width = problem.out_size
+    pixels = problem.x_shape[0] * height * width
+    return float(pixels * 9 * problem.x_shape[1] * -(-problem.out_channels // lanes))
+
+
+def _cost(problem: ConvProblem, tile: WinogradTile) -> float:
+    images, channels, _, _ = problem.x_shape
+    height, width = problem.out_size
+    count = images * -(-height // tile.outputs) * -(-width // tile.outputs)
+    blocks = -(-count // BLOCK_TILES)
+    panels = -(-problem.out_channels // tile.channels)
+    inputs = -(-channels // tile.lanes)
+    whole, rest = divmod(-(-count // blocks), tile.rows)
+    # Fewer than 8 multiply-adds at a time wait for their own results.
+    step = whole * tile.rows * tile.vectors + (max(rest * tile.vectors, 8) if rest else 0)
+    products = max(step, tile.channels * 4 / WEIGHT_BYTES)
+    multiply = blocks * tile.points * panels * inputs * tile.lanes * products
+    into = count * tile.points * inputs * INTO_COST[tile.outputs]
+    out = count * tile.points * panels * tile.vectors * OUT_COST[tile.outputs]
+    return float(multiply + into + out)
+
+
+def tile_table(problem: ConvProblem, tile: WinogradTile) -> NDArray[np.int64]:
+    """Where each tile's inputs and outputs lie, and how much of them is picture."""
+    x_n, _, x_h, x_w = problem.x_strides
+    height, width = problem.out_size
+    outputs = problem.out_channels
+    down = _axis(problem.spec.windows[0], problem.x_shape[2], height, tile)
+    across = _axis(problem.spec.windows[1], problem.x_shape[3], width, tile)
+    image = np.arange(problem.x_shape[0])[:, None, None]
+    row, column = down[:, None, :], across[None, :, :]
+    parts = [
+        image * x_n + (row[..., 0] * x_h + column[..., 0] * x_w)[None],
+        image * height * width * outputs + (row[..., 1] * width + column[..., 1])[None] * outputs,
+        *(row[..., i] for i in (2, 3)),
+        *(column[..., i] for i in (2, 3)),
+        row[..., 4],
+        column[..., 4],
+    ]
+    shape = (problem.x_shape[0], len(down), len(across))
+    table = np.stack([np.broadcast_to(part, shape) for part in parts], axis=-1)
+    return np.ascontiguousarray(table.reshape(-1, len(TILE)), dtype=np.int64)
+
+
+def _axis(window: Window, size: int, out: int, tile: WinogradTile) -> NDArray[np.int64]:
+    """For each tile along an axis: first input, first output, the picture's part, outputs."""
+    rows = []
+    for first in range(0, out, tile.outputs):
+        start = window.taps(first).start
+        inside = max(0, -start)
+        stop = min(max(size - start, inside), tile.side)
+        rows.append((start, first, min(inside, stop), stop, min(tile.outputs, out - first)))
+    return np.array(rows, np.int64)
