@@ -8,12 +8,25 @@ whatever comes from disk has had its checksum compared before that.
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tatamu.errors import CompileError
 from tatamu.stage import elf
 from tatamu.stage.target import Target
+
+
+@dataclass(slots=True)
+class Work:
+    """What this process has had LLVM do."""
+
+    objects: int = 0
+    seconds: float = 0.0
+
+
+work = Work()
 
 # Held whenever LLVM works: the engine is shared by every thread.
 _lock = threading.RLock()
@@ -73,7 +86,10 @@ def object_code(text: str, target: Target) -> bytes:
             module.verify()
         except RuntimeError as e:
             raise CompileError(f"LLVM does not accept the kernel: {e}") from e
+        start = time.perf_counter()
         code = bytes(_machine(target).emit_object(module))
+        work.seconds += time.perf_counter() - start
+        work.objects += 1
     elf.check(code)
     return code
 
