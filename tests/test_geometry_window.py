@@ -6,10 +6,10 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tatamu.geometry import ArgumentError, LeftOver, Window, adaptive_bins, fold
+from tatamu.geometry import ArgumentError, ConvSpec, LeftOver, Window, adaptive_bins, fold
 
 
 def windows() -> st.SearchStrategy[Window]:
@@ -199,3 +199,33 @@ def test_adaptive_bins_cover_the_picture_evenly(size: int, out: int) -> None:
 def test_a_window_of_nothing_is_refused(window: tuple[int, ...]) -> None:
     with pytest.raises(ArgumentError, match="at least 1, and no negative padding\n  Window"):
         Window(*window)  # type: ignore[arg-type]
+
+
+@given(
+    st.integers(1, 5), st.integers(1, 3), st.integers(0, 9), st.integers(0, 9), st.integers(1, 12)
+)
+def test_gradients_go_back_along_the_taps(
+    kernel: int, dilation: int, before: int, after: int, size: int
+) -> None:
+    window = Window(kernel, 1, dilation, (before, after))
+    back = window.backwards()
+    if max(before, after) >= window.extent:
+        assert back is None
+        return
+    assert back is not None
+    count = window.out(size)
+    assume(count >= 1)
+    read = {(tap, o, k) for o in range(count) for k, tap in enumerate(window.taps(o))}
+    given_back = {
+        (position, o, kernel - 1 - k)
+        for position in range(back.out(count))
+        for k, o in enumerate(back.taps(position))
+    }
+    assert back.out(count) == size
+    assert {r for r in read if 0 <= r[0] < size} == {g for g in given_back if 0 <= g[1] < count}
+
+
+def test_no_plain_window_leads_back_from_a_stride() -> None:
+    assert Window(3, stride=2).backwards() is None
+    assert ConvSpec.make(3, stride=(1, 2)).backwards() is None
+    assert ConvSpec.make(3, transposed=True).backwards() is None

@@ -23,7 +23,7 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d_kernels import DirectConv2d, WinogradConv2d
+from tatamu.ops.conv2d_kernels import ConvKernel
 from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.layout import Ints, channels_last_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
@@ -244,7 +244,7 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
 
 
-_WINOGRAD = WinogradConv2d()
+_WINOGRAD = (ConvKernel("Winograd"), ConvKernel("Winograd", backwards=True))
 
 
 def set_winograd(enabled: bool) -> None:
@@ -259,8 +259,10 @@ def set_winograd(enabled: bool) -> None:
     >>> tatamu.set_winograd(False)
     >>> tatamu.set_winograd(True)
     """
-    _WINOGRAD.enabled = enabled
+    for kernel in _WINOGRAD:
+        kernel.enabled = enabled
     conv2d.plans.clear()
+    conv2d_input_grad.plans.clear()
 
 
 # ---- records ------------------------------------------------------------------------------------
@@ -276,7 +278,7 @@ conv2d = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=(_WINOGRAD, DirectConv2d()),
+    kernels=(_WINOGRAD[0], ConvKernel("direct")),
 )
 
 conv2d_input_grad = Op(
@@ -290,7 +292,7 @@ conv2d_input_grad = Op(
     flops=_input_grad_flops,
     bytes=moved_bytes,
     samples=_input_grad_samples,
-    kernels=(),
+    kernels=(_WINOGRAD[1], ConvKernel("direct", backwards=True)),
 )
 
 conv2d_weight_grad = Op(

@@ -12,22 +12,33 @@ from tatamu.ops.layout import Ints, channels_last_strides
 from tatamu.ops.op import Call
 
 if TYPE_CHECKING:
+    from tatamu.geometry import ConvSpec
     from tatamu.kernels.plan import ConvPlan
     from tatamu.kernels.problem import ConvProblem
     from tatamu.ops.conv_runner import ConvRunner
-    from tatamu.stage.target import Target
 
 
 class ConvKernel:
-    """An algorithm of ``tatamu.kernels``, as the op asks for it."""
+    """An algorithm of ``tatamu.kernels``, as the ops ask for it.
 
-    name: str
+    ``backwards`` serves the input's gradient, which for stride 1 is a convolution of the output's
+    gradient with the weights turned round and their channels exchanged.
+    """
+
+    def __init__(self, name: str, *, backwards: bool = False):
+        self.name = name
+        self.enabled = True
+        self._backwards = backwards
 
     def accepts(self, call: Call) -> str | None:
-        """None, or why this algorithm cannot serve this call."""
+        """None, or why this algorithm does not serve this call."""
         from tatamu.stage.target import host
 
         target = host()
+        if not self.enabled:
+            return f"switched off by set_{self.name.lower()}(False)"
+        if self._spec(call) is None:
+            return "as a convolution it would need stride 1 and padding no wider than the window"
         if target is None:
             return None  # not a matter of this call: `prepare` raises, and the user is told once
         reason: str | None = self._algorithm().accepts(self._problem(call)[0], target)
@@ -44,59 +55,33 @@ class ConvKernel:
                 "llvmlite cannot be imported, or has no code generator for this processor"
             )
         problem, reorder = self._problem(call)
-        return ConvRunner(self._plan(problem, target), reorder=reorder)
+        plan: ConvPlan = self._algorithm().plan(problem, target)
+        return ConvRunner(plan, reorder=reorder, backwards=self._backwards)
 
     def _algorithm(self) -> Any:
-        raise NotImplementedError
+        from tatamu.kernels import direct, winograd
 
-    def _plan(self, problem: ConvProblem, target: Target) -> ConvPlan:
-        plan: ConvPlan = self._algorithm().plan(problem, target)
-        return plan
+        return {"direct": direct, "Winograd": winograd}[self.name]
+
+    def _spec(self, call: Call) -> ConvSpec | None:
+        spec: ConvSpec | None = call.attrs.spec.backwards() if self._backwards else call.attrs
+        return spec
 
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         """What is asked of the kernel, and whether the input must first be laid channels-last."""
         strides = call.strides[0]
         assert strides is not None
-        problem = _with_strides(call, strides)
+        problem = self._with_strides(call, strides)
         if self._algorithm().readable(problem):
             return problem, False
-        return _with_strides(call, channels_last_strides(call.shape(0))), True
+        return self._with_strides(call, channels_last_strides(call.shape(0))), True
 
+    def _with_strides(self, call: Call, strides: Ints) -> ConvProblem:
+        from tatamu.kernels.problem import ConvProblem
 
-class DirectConv2d(ConvKernel):
-    """Serves every conv2d in float32 and float64."""
-
-    name = "direct"
-
-    def _algorithm(self) -> Any:
-        from tatamu.kernels import direct
-
-        return direct
-
-
-class WinogradConv2d(ConvKernel):
-    """Serves 3x3 windows of stride 1, where there are channels and pixels enough to pay."""
-
-    name = "Winograd"
-    enabled = True
-
-    def accepts(self, call: Call) -> str | None:
-        """None, or why Winograd's algorithm does not serve this call."""
-        if not self.enabled:
-            return "switched off by set_winograd(False)"
-        return super().accepts(call)
-
-    def _algorithm(self) -> Any:
-        from tatamu.kernels import winograd
-
-        return winograd
-
-
-def _with_strides(call: Call, strides: Ints) -> ConvProblem:
-    from tatamu.kernels.problem import ConvProblem
-
-    n, c, h, w = call.shape(0)
-    s_n, s_c, s_h, s_w = strides
-    return ConvProblem(
-        call.attrs, call.dtype(0).name, (n, c, h, w), (s_n, s_c, s_h, s_w), call.shape(1)[0]
-    )
+        spec = self._spec(call)
+        assert spec is not None
+        n, c, h, w = call.shape(0)
+        s_n, s_c, s_h, s_w = strides
+        outputs = call.attrs.shape[1] if self._backwards else call.shape(1)[0]
+        return ConvProblem(spec, call.dtype(0).name, (n, c, h, w), (s_n, s_c, s_h, s_w), outputs)

@@ -18,10 +18,11 @@ _packings: dict[tuple[object, ...], int] = {}
 class ConvRunner:
     """One planned call: packs weights when they changed, and launches the kernel."""
 
-    def __init__(self, plan: ConvPlan, *, reorder: bool):
+    def __init__(self, plan: ConvPlan, *, reorder: bool, backwards: bool = False):
         self._launch = ConvLaunch(plan)
         self._plan = plan
-        packing = (*self._plan.packing, plan.problem.out_channels)
+        self._backwards = backwards
+        packing = (*self._plan.packing, plan.problem.out_channels, backwards)
         # Hashing the whole of it at every call would cost a microsecond.
         self._packing = _packings.setdefault(packing, len(_packings))
         self._reorder = reorder
@@ -34,7 +35,7 @@ class ConvRunner:
         assert x is not None and w is not None
         weights = w.storage.packed((self._packing, w.offset, w.strides))
         if weights is None:
-            weights = self._kept(w, self._plan.pack_weight)
+            weights = self._kept(w, self._pack_weight)
         if bias is None:
             biases = self._no_bias
         else:
@@ -50,6 +51,17 @@ class ConvRunner:
             self._launch(last.address, weights[0], biases[0], outputs[0].address)
         else:
             self._launch(x.address, weights[0], biases[0], outputs[0].address)
+
+    def _pack_weight(self, weight: Numpy) -> Numpy:
+        return self._plan.pack_weight(self._turned(weight) if self._backwards else weight)
+
+    def _turned(self, weight: Numpy) -> Numpy:
+        """Each kernel turned round, and input channels for output channels, group by group."""
+        groups = self._plan.problem.spec.groups
+        outputs, inputs, rows, columns = weight.shape
+        split = weight.reshape(groups, outputs // groups, inputs, rows, columns)
+        turned = split[..., ::-1, ::-1].swapaxes(1, 2)
+        return turned.reshape(groups * inputs, outputs // groups, rows, columns)
 
     def _kept(self, tensor: Array, pack: Any) -> tuple[int, Numpy]:
         """Pack a tensor, and remember it until the tensor changes."""
