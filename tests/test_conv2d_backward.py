@@ -1,4 +1,4 @@
-"""The gradient of a convolution's input, by the compiled kernels."""
+"""The gradients of a convolution's input and weights, by the compiled kernels."""
 
 from __future__ import annotations
 
@@ -120,3 +120,101 @@ def test_without_winograd_it_is_direct() -> None:
         tatamu.set_winograd(True)
     assert ran.kernel.startswith("direct")
     np.testing.assert_allclose(fast, plain, rtol=1e-10, atol=1e-11)
+
+
+WEIGHT_CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
+    ((2, 32, 17, 13), (40, 32, 3, 3), {"padding": 1}),
+    ((1, 64, 9, 9), (64, 64, 3, 3), {"padding": (0, 2), "stride": (1, 2)}),
+    ((3, 3, 11, 8), (8, 3, 3, 3), {"padding": 2, "dilation": 2}),
+    ((1, 5, 12, 9), (7, 5, 5, 2), {"padding": (4, 1)}),
+    ((1, 6, 9, 10), (9, 2, 3, 3), {"padding": 2, "stride": 3, "groups": 3}),
+    ((2, 8, 7, 7), (16, 1, 3, 3), {"padding": 1, "groups": 8}),
+    ((2, 20, 6, 5), (70, 20, 1, 1), {}),
+    ((1, 4, 8, 9), (3, 4, 2, 4), {"padding": "same"}),
+    ((1, 4, 3, 3), (6, 4, 2, 2), {"padding": 5}),
+    ((1, 1, 40, 90), (1, 1, 7, 7), {"padding": 3}),
+)
+
+
+def weight_gradient(
+    x: np.ndarray, w: np.ndarray, **arguments: Any
+) -> tuple[np.ndarray, np.ndarray, Ran]:
+    """The output's gradient that was used, the weights', and what computed it."""
+    leaf = tatamu.tensor(w, requires_grad=True)
+    y = F.conv2d(tatamu.tensor(x), leaf, None, **arguments)
+    g = np.random.default_rng(8).standard_normal(y.shape).astype(x.dtype)
+    events: list[Event] = []
+    with watching(events.append):
+        y.backward(tatamu.tensor(g))
+    (ran,) = [e.ran for e in events if e.op.name == "conv2d_weight_grad"]
+    assert leaf.grad is not None
+    return g, np.array(leaf.grad), ran
+
+
+@pytest.mark.parametrize(("shape", "weights", "arguments"), WEIGHT_CASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_weight_gets_what_its_products_say(
+    shape: tuple[int, ...], weights: tuple[int, ...], arguments: dict[str, Any], dtype: str
+) -> None:
+    random = np.random.default_rng(11)
+    x, w = (random.standard_normal(s).astype(dtype) for s in (shape, weights))
+    g, dw, ran = weight_gradient(x, w, **arguments)
+    assert ran.kernel.startswith("outer products")
+    assert dw.shape == weights
+    wide = tatamu.tensor(x.astype(np.float64))
+    for _ in range(3):
+        at = tuple(int(random.integers(n)) for n in weights)
+        bump = np.zeros(weights)
+        bump[at] = 1.0
+        response = np.array(F.conv2d(wide, tatamu.tensor(bump), None, **arguments))
+        products = response * g
+        bound = (1e-6 if dtype == "float32" else 1e-14) * (np.abs(products).sum() + 1)
+        assert abs(dw[at] - products.sum()) <= bound
+    d = random.standard_normal(weights)
+    y = np.array(F.conv2d(wide, tatamu.tensor(d), None, **arguments))
+    size = float(np.sqrt((y**2).sum() * (g.astype(np.float64) ** 2).sum()))
+    accuracy = 1e-6 if dtype == "float32" else 1e-13
+    assert abs(float((y * g).sum()) - float((d * dw).sum())) <= accuracy * size
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    random = np.random.default_rng(12)
+    x, w = (random.standard_normal(s).astype(np.float32) for s in ((3, 24, 30, 40), (24, 24, 3, 3)))
+    before = tatamu.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 5):
+            tatamu.set_num_threads(threads)
+            results.append(weight_gradient(x, w, padding=1)[1])
+    finally:
+        tatamu.set_num_threads(before)
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+def test_inputs_in_any_layout_give_the_same_gradient() -> None:
+    random = np.random.default_rng(13)
+    x, w = random.standard_normal((2, 8, 9, 7)), random.standard_normal((16, 8, 3, 3))
+    _, planar, _ = weight_gradient(x, w, padding=1)
+    leaf = tatamu.tensor(w, requires_grad=True)
+    last = tatamu.tensor(np.ascontiguousarray(x.transpose(0, 2, 3, 1))).permute(0, 3, 1, 2)
+    y = F.conv2d(last, leaf, None, padding=1)
+    g = np.random.default_rng(8).standard_normal(y.shape)
+    y.backward(tatamu.tensor(np.ascontiguousarray(g.transpose(0, 2, 3, 1))).permute(0, 3, 1, 2))
+    np.testing.assert_allclose(np.array(leaf.grad), planar, rtol=1e-12, atol=1e-12)
+
+
+def test_a_batch_of_none_has_no_gradient_but_zero() -> None:
+    leaf = tatamu.ones(4, 3, 3, 3, requires_grad=True)
+    F.conv2d(tatamu.zeros(0, 3, 8, 8), leaf, None, padding=1).sum().backward()
+    assert not np.array(leaf.grad).any()
+
+
+def test_non_finite_values_stay_in_the_weights_that_meet_them() -> None:
+    x = np.random.default_rng(14).standard_normal((1, 6, 5, 5)).astype(np.float32)
+    w = np.ones((5, 6, 3, 3), np.float32)
+    x[0, 2, 0, 0] = np.nan
+    _, dw, _ = weight_gradient(x, w, padding=1)
+    touched = np.isnan(dw)
+    assert touched[:, 2, :2, :2].all()
+    touched[:, 2] = False
+    assert not touched.any()

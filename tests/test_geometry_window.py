@@ -229,3 +229,19 @@ def test_no_plain_window_leads_back_from_a_stride() -> None:
     assert Window(3, stride=2).backwards() is None
     assert ConvSpec.make(3, stride=(1, 2)).backwards() is None
     assert ConvSpec.make(3, transposed=True).backwards() is None
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.tuples(st.integers(0, 6), st.integers(0, 6)),
+    st.integers(1, 12),
+)
+def test_readers_are_those_whose_tap_is_in_the_picture(
+    kernel: int, stride: int, dilation: int, pad: tuple[int, int], size: int
+) -> None:
+    window = Window(kernel, stride, dilation, pad)
+    for tap in range(kernel):
+        brute = [o for o in range(40) if 0 <= window.taps(o)[tap] < size]
+        assert list(window.readers(tap, size)) == brute

@@ -172,6 +172,17 @@ class Window:
         stop = (size + before - self.extent) // self.stride + 1
         return range(first, max(first, stop))
 
+    def readers(self, tap: int, size: int) -> range:
+        """The outputs whose tap number ``tap`` lies in the picture, were there as many as fit.
+
+        >>> Window(3, pad=(1, 1)).readers(0, 5), Window(3, pad=(1, 1)).readers(2, 5)
+        (range(1, 6), range(0, 4))
+        """
+        at = self.taps(0)[tap]
+        first = max(0, -(at // self.stride))
+        stop = -((at - size) // self.stride)
+        return range(first, max(first, stop))
+
     def counted(self, o: int, size: int, include_pad: bool = True) -> int:
         """Over how many taps average pooling divides output `o`, on this axis.
 

@@ -1,4 +1,4 @@
-"""What every convolution kernel's plan offers to those who launch it."""
+"""What a kernel's plan offers to those who launch it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ from tatamu.kernels.problem import ConvProblem
 from tatamu.stage import Module, Target
 
 
-class ConvPlan(Protocol):
-    """One problem worked out: the kernel, its arguments, and how weights are packed for it."""
-
-    @property
-    def problem(self) -> ConvProblem:
-        """What is to be computed."""
+class Plan(Protocol):
+    """One problem worked out: the kernel and its arguments."""
 
     @property
     def target(self) -> Target:
@@ -27,6 +23,28 @@ class ConvPlan(Protocol):
         """Work items, to be done in any order by any thread."""
 
     @property
+    def label(self) -> str:
+        """The kernel as people are told of it."""
+
+    @property
+    def symbol(self) -> str:
+        """The kernel's name in its object."""
+
+    def emit(self) -> Module:
+        """The kernel itself, to be compiled."""
+
+    def arguments(self) -> NDArray[np.int64]:
+        """The argument block; its first fields are addresses for the call to fill."""
+
+
+class ConvPlan(Plan, Protocol):
+    """A convolution's plan: addresses to fill are x, w, b, y and scratch."""
+
+    @property
+    def problem(self) -> ConvProblem:
+        """What is to be computed."""
+
+    @property
     def scratch(self) -> int:
         """Elements of memory that each thread needs for itself."""
 
@@ -35,26 +53,12 @@ class ConvPlan(Protocol):
         """Images, channels, rows and pixels per row of the output."""
 
     @property
-    def label(self) -> str:
-        """The kernel as people are told of it."""
-
-    @property
-    def symbol(self) -> str:
-        """The kernel's name in its object."""
-
-    @property
     def itemsize(self) -> int:
         """Bytes of one number."""
 
     @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on: plans that agree share them."""
-
-    def emit(self) -> Module:
-        """The kernel itself, to be compiled."""
-
-    def arguments(self) -> NDArray[np.int64]:
-        """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
 
     def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:
         """Weights (out, in, rows, columns) in the order in which the kernel reads them."""

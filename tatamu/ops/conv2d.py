@@ -23,7 +23,7 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d_kernels import ConvKernel
+from tatamu.ops.conv2d_kernels import ConvKernel, WeightGradKernel
 from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.layout import Ints, channels_last_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
@@ -306,5 +306,5 @@ conv2d_weight_grad = Op(
     flops=_weight_grad_flops,
     bytes=moved_bytes,
     samples=_weight_grad_samples,
-    kernels=(),
+    kernels=(WeightGradKernel(),),
 )

@@ -5,6 +5,7 @@ The kernels' floor is imported when a convolution first runs: ``import tatamu`` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tatamu.errors import CompileError
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from tatamu.geometry import ConvSpec
     from tatamu.kernels.plan import ConvPlan
     from tatamu.kernels.problem import ConvProblem
-    from tatamu.ops.conv_runner import ConvRunner
+    from tatamu.ops.conv_runner import ConvRunner, WeightGradRunner
+    from tatamu.stage.target import Target
 
 
 class ConvKernel:
@@ -47,13 +49,8 @@ class ConvKernel:
     def prepare(self, call: Call) -> ConvRunner:
         """Plan and compile; CompileError where that cannot be done."""
         from tatamu.ops.conv_runner import ConvRunner
-        from tatamu.stage.target import host
 
-        target = host()
-        if target is None:
-            raise CompileError(
-                "llvmlite cannot be imported, or has no code generator for this processor"
-            )
+        target = _target()
         problem, reorder = self._problem(call)
         plan: ConvPlan = self._algorithm().plan(problem, target)
         return ConvRunner(plan, reorder=reorder, backwards=self._backwards)
@@ -69,19 +66,68 @@ class ConvKernel:
 
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         """What is asked of the kernel, and whether the input must first be laid channels-last."""
-        strides = call.strides[0]
-        assert strides is not None
-        problem = self._with_strides(call, strides)
-        if self._algorithm().readable(problem):
-            return problem, False
-        return self._with_strides(call, channels_last_strides(call.shape(0))), True
-
-    def _with_strides(self, call: Call, strides: Ints) -> ConvProblem:
-        from tatamu.kernels.problem import ConvProblem
-
         spec = self._spec(call)
         assert spec is not None
-        n, c, h, w = call.shape(0)
-        s_n, s_c, s_h, s_w = strides
         outputs = call.attrs.shape[1] if self._backwards else call.shape(1)[0]
+        return _problem(call, spec, outputs, self._algorithm().readable)
+
+
+class WeightGradKernel:
+    """Outer products over all pixels: serves every gradient of weights."""
+
+    name = "outer products"
+
+    def accepts(self, call: Call) -> str | None:
+        """None, or why this algorithm does not serve this call."""
+        from tatamu.kernels import weight_grad
+        from tatamu.stage.target import host
+
+        target = host()
+        if target is None:
+            return None  # as for a convolution
+        return weight_grad.accepts(self._problem(call)[0], target)
+
+    def prepare(self, call: Call) -> WeightGradRunner:
+        """Plan and compile; CompileError where that cannot be done."""
+        from tatamu.kernels import weight_grad
+        from tatamu.ops.conv_runner import WeightGradRunner
+
+        target = _target()
+        problem, reorder = self._problem(call)
+        return WeightGradRunner(weight_grad.plan(problem, target), reorder=reorder)
+
+    def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
+        from tatamu.kernels.weight_grad import readable
+
+        return _problem(call, call.attrs.spec, call.attrs.shape[0], readable)
+
+
+def _target() -> Target:
+    from tatamu.stage.target import host
+
+    target = host()
+    if target is None:
+        raise CompileError(
+            "llvmlite cannot be imported, or has no code generator for this processor"
+        )
+    return target
+
+
+def _problem(
+    call: Call, spec: ConvSpec, outputs: int, readable: Callable[[ConvProblem], bool]
+) -> tuple[ConvProblem, bool]:
+    """The problem, and whether the input must first be laid channels-last for the kernel."""
+    from tatamu.kernels.problem import ConvProblem
+
+    strides = call.strides[0]
+    assert strides is not None
+    n, c, h, w = call.shape(0)
+
+    def laid(strides: Ints) -> ConvProblem:
+        s_n, s_c, s_h, s_w = strides
         return ConvProblem(spec, call.dtype(0).name, (n, c, h, w), (s_n, s_c, s_h, s_w), outputs)
+
+    problem = laid(strides)
+    if readable(problem):
+        return problem, False
+    return laid(channels_last_strides(call.shape(0))), True

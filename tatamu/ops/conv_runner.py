@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tatamu.kernels.plan import ConvPlan
+from tatamu.kernels.plan import ConvPlan, Plan
+from tatamu.kernels.weight_grad import WeightGradPlan
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.op import Ran
-from tatamu.runtime.launch import ConvLaunch
+from tatamu.runtime.compiled import Compiled
+from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
 _packings: dict[tuple[object, ...], int] = {}
@@ -43,14 +45,11 @@ class ConvRunner:
             if biases is None:
                 biases = self._kept(bias, self._plan.pack_bias)
         self._calls += 1
+        address = x.address
         if self._reorder:
-            last = Storage(x.array.nbytes)
-            images, channels, height, width = x.shape
-            copy = np.ndarray((images, height, width, channels), x.array.dtype, np.asarray(last))
-            np.copyto(copy, x.array.transpose(0, 2, 3, 1))
-            self._launch(last.address, weights[0], biases[0], outputs[0].address)
-        else:
-            self._launch(x.address, weights[0], biases[0], outputs[0].address)
+            last = channels_last(x.array, x.array.shape[1])
+            address = last.address
+        self._launch(address, weights[0], biases[0], outputs[0].address)
 
     def _pack_weight(self, weight: Numpy) -> Numpy:
         return self._plan.pack_weight(self._turned(weight) if self._backwards else weight)
@@ -71,10 +70,56 @@ class ConvRunner:
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
-        code = self._launch.code
-        first = self._calls <= 1
-        isa = self._plan.target.isa
-        return Ran(self._plan.label, isa, code.seconds if first else 0.0, code.cached, "")
+        return _ran(self._plan, self._launch.code, self._calls)
+
+
+class WeightGradRunner:
+    """One planned gradient of weights: lays out what it reads, adds up what threads summed."""
+
+    def __init__(self, plan: WeightGradPlan, *, reorder: bool):
+        self._plan = plan
+        self._launch = Launch(plan, plan.problem.flops)
+        self._reorder = reorder
+        self._dtype = np.dtype(plan.problem.dtype)
+        self._calls = 0
+
+    def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
+        x, g = inputs
+        assert x is not None and g is not None
+        self._calls += 1
+        plan = self._plan
+        x_address, g_address = x.address, g.address
+        if self._reorder:
+            x_last = channels_last(x.array, x.array.shape[1])
+            x_address = x_last.address
+        groups = plan.problem.spec.groups
+        if plan.padded_channels * groups != g.shape[1] or not g.channels_last():
+            g_last = channels_last(g.array, plan.padded_channels, groups)
+            g_address = g_last.address
+        parts = Storage(int(np.prod(plan.dw_shape)) * self._dtype.itemsize)
+        self._launch((x_address, g_address, parts.address), self._launch.workers())
+        summed = np.ndarray(plan.dw_shape, self._dtype, np.asarray(parts))
+        plan.gather(summed, outputs[0].array)
+
+    def ran(self) -> Ran:
+        """Which kernel ran, and whether this process had to compile it for the latest call."""
+        return _ran(self._plan, self._launch.code, self._calls)
+
+
+def _ran(plan: Plan, code: Compiled, calls: int) -> Ran:
+    seconds = code.seconds if calls <= 1 else 0.0
+    return Ran(plan.label, plan.target.isa, seconds, code.cached, "")
+
+
+def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:
+    """A copy of (n, c, h, w) with channels innermost, each group filled up with zeros."""
+    n, c, h, w = array.shape
+    storage = Storage(n * h * w * groups * channels * array.itemsize)
+    copy = np.ndarray((n, h, w, groups, channels), array.dtype, np.asarray(storage))
+    own = c // groups
+    copy[..., :own] = array.transpose(0, 2, 3, 1).reshape(n, h, w, groups, own)
+    copy[..., own:] = 0
+    return storage
 
 
 def aligned(array: Numpy) -> tuple[int, Numpy]:

@@ -1,0 +1,158 @@
+"""The plan of a convolution's weight gradient: tiles, parts, and where each tap reads.
+
+`weight_grad_emit` is the code that follows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tatamu.geometry import Window
+from tatamu.kernels.direct import choose_tile, cover
+from tatamu.kernels.direct_emit import DTYPES, Tile
+from tatamu.kernels.problem import ConvProblem
+from tatamu.kernels.weight_grad_emit import TAP, emit, layout, symbol
+from tatamu.stage import Module, Target
+
+# Bytes of input and gradient that a block of rows holds, at most.
+BLOCK_BYTES = 256 * 1024
+# Work items, at least, as far as there are blocks; and bytes of all parts' results, at most.
+LEAST_ITEMS = 16
+PARTS_BYTES = 64 * 1024 * 1024
+
+
+def accepts(problem: ConvProblem, target: Target) -> str | None:
+    """None if the kernel can make this convolution's weight gradient, else why not."""
+    if problem.dtype not in DTYPES:
+        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
+    if len(problem.spec.windows) != 2 or problem.spec.transposed:
+        return "it serves two-dimensional, not transposed convolution"
+    if not readable(problem):
+        return "channels must lie next to one another in memory"
+    return None
+
+
+def readable(problem: ConvProblem) -> bool:
+    """Whether the kernel can read the input where it lies."""
+    return problem.x_strides[1] == 1 or problem.x_shape[1] == 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeightGradPlan:
+    """Everything about one problem that a call need not work out again."""
+
+    problem: ConvProblem
+    tile: Tile
+    target: Target
+    down: NDArray[np.int64]
+    across: NDArray[np.int64]
+    channels: NDArray[np.int64]
+    numbers: dict[str, int]
+    items: int
+
+    @property
+    def label(self) -> str:
+        """The kernel as people are told of it."""
+        return f"outer products {self.tile.pixels}×{self.tile.channels}"
+
+    @property
+    def symbol(self) -> str:
+        """The kernel's name in its object."""
+        return symbol(self.tile, self.target)
+
+    @property
+    def padded_channels(self) -> int:
+        """Channels per group that the output's gradient must have: whole panels."""
+        return self.numbers["panels"] * self.tile.channels
+
+    @property
+    def dw_shape(self) -> tuple[int, ...]:
+        """What the kernel fills: [part][group][panel][row][column][in][out of the panel]."""
+        n = self.numbers
+        kernel = (n["kernel_rows"], n["kernel_columns"])
+        return (n["parts"], n["groups"], n["panels"], *kernel, n["inputs"], self.tile.channels)
+
+    def emit(self) -> Module:
+        """The kernel itself, to be compiled."""
+        return emit(self.tile, self.target)
+
+    def arguments(self) -> NDArray[np.int64]:
+        """The argument block; x, g and dw (fields 0 to 2) are for the call to fill."""
+        tables = {n: getattr(self, n).ctypes.data for n in ("down", "across", "channels")}
+        return layout(self.tile, self.target).pack(x=0, g=0, dw=0, **tables, **self.numbers)
+
+    def gather(self, parts: NDArray[np.generic], out: NDArray[np.generic]) -> None:
+        """Add the parts in their order and lay them out as (out, in, rows, columns)."""
+        total = parts[0]
+        for part in parts[1:]:
+            total += part
+        outputs, width = self.problem.group_channels[1], self.tile.channels
+        for group, panel in np.ndindex(*total.shape[:2]):
+            count = min(width, outputs - panel * width)
+            first = group * outputs + panel * width
+            out[first : first + count] = total[group, panel].transpose(3, 2, 0, 1)[:count]
+
+
+@lru_cache(maxsize=1024)
+def plan(problem: ConvProblem, target: Target) -> WeightGradPlan:
+    """Work out the plan; ``accepts(problem, target)`` must be None."""
+    spec = problem.spec
+    images, _, height, width = problem.x_shape
+    rows, columns = problem.out_size
+    inputs, outputs = problem.group_channels
+    tile = choose_tile(problem, target)
+    panels = -(-outputs // tile.channels)
+    padded = spec.groups * panels * tile.channels
+    x_n, _, x_h, x_w = problem.x_strides
+    size = DTYPES[problem.dtype].size
+    row_bytes = size * (width * inputs * spec.stride[0] + columns * tile.channels)
+    block_rows = min(rows, max(1, BLOCK_BYTES // row_bytes))
+    image_blocks = -(-rows // block_rows)
+    blocks = images * image_blocks
+    kernel_rows, kernel_columns = spec.kernel
+    dw_part = padded * inputs * kernel_rows * kernel_columns
+    items = spec.groups * panels * kernel_rows
+    wanted = min(-(-LEAST_ITEMS // items), max(1, PARTS_BYTES // (dw_part * size)))
+    part_blocks = max(1, -(-blocks // wanted))
+    parts = max(1, -(-blocks // part_blocks))
+    channels = segment_table(inputs, tile)
+    numbers = {
+        "parts": parts, "groups": spec.groups, "panels": panels, "kernel_rows": kernel_rows,
+        "kernel_columns": kernel_columns, "segments": len(channels), "rows": rows,
+        "block_rows": block_rows, "image_blocks": image_blocks, "blocks": blocks,
+        "part_blocks": part_blocks, "x_n": x_n, "x_g": inputs, "x_h": x_h, "x_w": x_w,
+        "x_down": spec.stride[0] * x_h, "x_across": spec.stride[1] * x_w,
+        "g_n": rows * columns * padded, "g_g": panels * tile.channels, "g_h": columns * padded,
+        "g_w": padded, "inputs": inputs, "dw_part": dw_part,
+    }  # fmt: skip
+    return WeightGradPlan(
+        problem=problem,
+        tile=tile,
+        target=target,
+        down=tap_table(spec.windows[0], height, rows),
+        across=tap_table(spec.windows[1], width, columns),
+        channels=channels,
+        numbers=numbers,
+        items=parts * items,
+    )
+
+
+def tap_table(window: Window, size: int, out: int) -> NDArray[np.int64]:
+    """For each tap along an axis: the outputs that read the picture, and the first position."""
+    table = np.zeros((window.kernel, len(TAP)), np.int64)
+    for tap in range(window.kernel):
+        readers = window.readers(tap, size)
+        readers = range(readers.start, min(readers.stop, out))
+        if readers:
+            table[tap] = readers.start, len(readers), window.taps(readers.start)[tap]
+    return table
+
+
+def segment_table(inputs: int, tile: Tile) -> NDArray[np.int64]:
+    """Input channels divided into tiles: where each begins, and how many."""
+    sizes = np.array(cover(inputs, tile), np.int64)
+    return np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
