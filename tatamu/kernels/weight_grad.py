@@ -15,7 +15,16 @@ from tatamu.geometry import Window
 from tatamu.kernels.direct import choose_tile, cover
 from tatamu.kernels.direct_emit import DTYPES, Tile
 from tatamu.kernels.problem import ConvProblem
-from tatamu.kernels.weight_grad_emit import TAP, emit, layout, symbol
+from tatamu.kernels.weight_grad_emit import (
+    GATHER_CHANNELS,
+    TAP,
+    emit,
+    emit_gather,
+    gather_fields,
+    gather_symbol,
+    layout,
+    symbol,
+)
 from tatamu.stage import Module, Target
 
 # Bytes of input and gradient that a block of rows holds, at most.
@@ -85,16 +94,62 @@ class WeightGradPlan:
         tables = {n: getattr(self, n).ctypes.data for n in ("down", "across", "channels")}
         return layout(self.tile, self.target).pack(x=0, g=0, dw=0, **tables, **self.numbers)
 
-    def gather(self, parts: NDArray[np.generic], out: NDArray[np.generic]) -> None:
-        """Add the parts in their order and lay them out as (out, in, rows, columns)."""
-        total = parts[0]
-        for part in parts[1:]:
-            total += part
-        outputs, width = self.problem.group_channels[1], self.tile.channels
-        for group, panel in np.ndindex(*total.shape[:2]):
-            count = min(width, outputs - panel * width)
-            first = group * outputs + panel * width
-            out[first : first + count] = total[group, panel].transpose(3, 2, 0, 1)[:count]
+    def gathering(self) -> GatherPlan:
+        """The plan of adding the parts up, once all of them are there."""
+        return GatherPlan(self)
+
+
+@dataclass(frozen=True, eq=False)
+class GatherPlan:
+    """Adding up the parts of a weight gradient."""
+
+    of: WeightGradPlan
+
+    @property
+    def target(self) -> Target:
+        """For which processor."""
+        return self.of.target
+
+    @property
+    def items(self) -> int:
+        """Work items: some input channels of one panel each."""
+        n = self.of.numbers
+        return n["groups"] * n["panels"] * self._blocks
+
+    @property
+    def label(self) -> str:
+        """The kernel as people are told of it."""
+        return "sum of parts"
+
+    @property
+    def symbol(self) -> str:
+        """The kernel's name in its object."""
+        return gather_symbol(self.of.problem.dtype, self.target)
+
+    @property
+    def flops(self) -> int:
+        """Elements moved and added."""
+        return self.of.numbers["dw_part"] * self.of.numbers["parts"]
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self.of.numbers["inputs"] // GATHER_CHANNELS)
+
+    def emit(self) -> Module:
+        """The kernel itself, to be compiled."""
+        return emit_gather(self.of.problem.dtype, self.target)
+
+    def arguments(self) -> NDArray[np.int64]:
+        """The argument block; dw and out (fields 0 and 1) are for the call to fill."""
+        n = self.of.numbers
+        numbers = {
+            "parts": n["parts"], "dw_part": n["dw_part"], "panels": n["panels"],
+            "width": self.of.tile.channels, "taps": n["kernel_rows"] * n["kernel_columns"],
+            "inputs": n["inputs"], "outputs": self.of.problem.group_channels[1],
+            "blocks": self._blocks,
+        }  # fmt: skip
+        fields = gather_fields(DTYPES[self.of.problem.dtype])
+        return Module("", self.target).layout(fields).pack(dw=0, out=0, **numbers)
 
 
 @lru_cache(maxsize=1024)

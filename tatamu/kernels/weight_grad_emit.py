@@ -58,6 +58,11 @@ def symbol(tile: Tile, target: Target) -> str:
     return f"weight_grad_{tile.dtype}_{shape}_{target.tag}"
 
 
+def gather_symbol(dtype: str, target: Target) -> str:
+    """The name of the kernel that adds the parts up."""
+    return f"weight_gather_{dtype}_{target.tag}"
+
+
 def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
     pointers = {n: PointerTo(t) for n in ("x", "g", "dw")}
@@ -163,3 +168,41 @@ def _block(
                 rows, count, a.x_down, a.x_across, a.g_h, a.g_w,
             )  # fmt: skip
             f.switch(channels, {n: partial(f.call, code, *given) for n, code in tiles.items()})
+
+
+GATHER_NUMBERS = ("parts", "dw_part", "panels", "width", "taps", "inputs", "outputs", "blocks")
+GATHER_CHANNELS = 16  # of a work item: with all taps, they stay in the first cache
+
+
+def gather_fields(t: Type) -> dict[str, Type | PointerTo]:
+    """The arguments of the kernel that adds the parts up."""
+    pointers: dict[str, Type | PointerTo] = {"dw": PointerTo(t), "out": PointerTo(t)}
+    return {**pointers, **dict.fromkeys(GATHER_NUMBERS, I64)}
+
+
+def emit_gather(dtype: str, target: Target, *, debug: bool = False) -> Module:
+    """Add the parts in their order and lay them out as (out, in, rows, columns).
+
+    Work item i is (group * panels + panel) * blocks + block of input channels.
+    """
+    t = DTYPES[dtype]
+    m = Module(gather_symbol(dtype, target), target, debug=debug)
+    f, a = m.task(gather_fields(t))
+    dw, out = a.pointer("dw"), a.pointer("out")
+    for item in f.loop(f.args.end, start=f.args.begin):
+        block, place = item % a.blocks, item // a.blocks
+        panel, group = place % a.panels, place // a.panels
+        first = block * GATHER_CHANNELS
+        last = f.min(first + GATHER_CHANNELS, a.inputs)
+        count = f.min(a.outputs - panel * a.width, a.width)
+        source = dw.at(place * a.taps * a.inputs * a.width)
+        to = out.at((group * a.outputs + panel * a.width) * a.inputs * a.taps)
+        for o in f.loop(count):
+            for c in f.loop(last, start=first):
+                for tap in f.loop(a.taps):
+                    at = (tap * a.inputs + c) * a.width + o
+                    total = f.var(source.load(at))
+                    for part in f.loop(a.parts, start=1):
+                        total.add(source.load(part * a.dw_part + at))
+                    to.store((o * a.inputs + c) * a.taps + tap, total)
+    return m

@@ -79,6 +79,9 @@ class WeightGradRunner:
     def __init__(self, plan: WeightGradPlan, *, reorder: bool):
         self._plan = plan
         self._launch = Launch(plan, plan.problem.flops)
+        gathering = plan.gathering()
+        # Moving an element takes about as long as the ten flops that Launch reckons with.
+        self._gather = Launch(gathering, 10 * gathering.flops)
         self._reorder = reorder
         self._dtype = np.dtype(plan.problem.dtype)
         self._calls = 0
@@ -98,8 +101,7 @@ class WeightGradRunner:
             g_address = g_last.address
         parts = Storage(int(np.prod(plan.dw_shape)) * self._dtype.itemsize)
         self._launch((x_address, g_address, parts.address), self._launch.workers())
-        summed = np.ndarray(plan.dw_shape, self._dtype, np.asarray(parts))
-        plan.gather(summed, outputs[0].array)
+        self._gather((parts.address, outputs[0].address), self._gather.workers())
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
