@@ -1,4 +1,4 @@
-"""The direct kernel as tests call it, and what is right, found without the package.
+"""Convolution kernels as tests call them, and what is right, found without the package.
 
 Right results are those of `exact`, which pads, cuts windows with NumPy's own strides and sums in
 float64; it shares nothing with the package. The bound is that of a sum of n products, each rounded
@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct
+from tatamu.kernels import direct, winograd
 from tatamu.kernels.direct_emit import DTYPES, Tile
+from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.problem import ConvProblem
+from tatamu.kernels.winograd_emit import WinogradTile
 from tatamu.runtime.launch import ConvLaunch
 from tatamu.stage import TARGETS, Target, host
 
@@ -45,15 +47,26 @@ RUNNABLE = runnable()
 
 def tiles_of(target: Target) -> list[Tile]:
     """Every tile that some layer is given."""
-    found = {}
-    for dtype in DTYPES:
-        for outputs in range(1, 100):
-            problem = ConvProblem(ConvSpec.make(1), dtype, (1, 2, 4, 4), (32, 1, 8, 2), outputs)
-            found[direct.choose_tile(problem, target)] = True
-    return list(found)
+    return list(dict.fromkeys(direct.choose_tile(p, target) for p in every_width()))
 
 
-def name_of(isa: str, tile: Tile) -> str:
+def winograd_tiles(target: Target) -> list[WinogradTile]:
+    """The same of Winograd's algorithm."""
+    sides = product(every_width(), (4, 2))
+    return list(dict.fromkeys(winograd.tile_of(p, target, outputs) for p, outputs in sides))
+
+
+def every_width() -> list[ConvProblem]:
+    """Problems that differ in what tiles depend on."""
+    return [
+        ConvProblem(ConvSpec.make(1), dtype, (1, 2, 4, 4), (32, 1, 8, 2), outputs)
+        for dtype, outputs in product(DTYPES, range(1, 100))
+    ]
+
+
+def name_of(isa: str, tile: Tile | WinogradTile) -> str:
+    if isinstance(tile, WinogradTile):
+        return f"{isa}-{tile.dtype}-F{tile.outputs}-{tile.rows}x{tile.vectors}x{tile.lanes}"
     return f"{isa}-{tile.dtype}-{tile.pixels}x{tile.vectors}x{tile.lanes}"
 
 
@@ -140,8 +153,12 @@ def exact(layer: Layer, x: Numpy, w: Numpy, bias: Numpy | None) -> tuple[Numpy, 
 
 
 def convolve(isa: str, layer: Layer, x: Numpy, w: Numpy, bias: Numpy | None = None) -> Numpy:
-    """What the kernel makes of ``x`` (n, c, h, w) as it lies in memory; guards its output."""
-    plan = planned(isa, layer.spec(), x, len(w))
+    """What the kernel makes of ``x`` (n, c, h, w) as it lies in memory."""
+    return launch(planned(isa, layer.spec(), x, len(w)), x, w, bias)
+
+
+def launch(plan: ConvPlan, x: Numpy, w: Numpy, bias: Numpy | None) -> Numpy:
+    """What a plan's kernel makes of ``x``, in NCHW; nothing beside the output is written."""
     packed, biases = plan.pack_weight(w), plan.pack_bias(bias)
     count = int(np.prod(plan.y_shape))
     space = np.full(count + 2 * GUARD, SENTINEL, x.dtype)

@@ -1,17 +1,20 @@
-"""Direct convolution called without the runtime: any target, also as a debug build."""
+"""Convolution kernels called without the runtime: any target, also as a debug build."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stage_runner import Kernel
+from stage_runner import Fields, Kernel, unique
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct, direct_emit
+from tatamu.kernels import direct, direct_emit, winograd, winograd_emit
+from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.problem import ConvProblem
-from tatamu.stage import Target
+from tatamu.kernels.winograd_emit import WinogradTile
+from tatamu.stage import Module, Target
 
 Array = NDArray[Any]
 
@@ -25,33 +28,59 @@ def problem(
     return ConvProblem(spec, dtype, shape, strides, outputs)
 
 
-class Direct:
-    """The kernel that the plan of a problem asks for; runs every problem that needs its tile."""
+class Runner:
+    """A kernel without the runtime: ``plan`` says how it serves a problem."""
+
+    def __init__(
+        self, module: Module, fields: Fields, plan: Callable[[ConvProblem], ConvPlan]
+    ) -> None:
+        self.plan = plan
+        self._kernel = Kernel(module, fields, unique(module.name))
+
+    def __call__(
+        self, p: ConvProblem, x: Array, weight: Array, bias: Array | None, short: str = ""
+    ) -> Array:
+        """The output in NCHW; ``x`` is NCHW, too, and laid out as the problem says.
+
+        There is room for exactly what there is; for the array ``short``, for one element less.
+        """
+        plan: Any = self.plan(p)
+        assert plan.symbol == self._kernel.module.name
+        reach = [(n - 1) * step for n, step in zip(p.x_shape, p.x_strides, strict=True)]
+        laid = np.full(1 + sum(reach), np.nan, p.dtype)
+        steps = [step * laid.itemsize for step in p.x_strides]
+        np.lib.stride_tricks.as_strided(laid, p.x_shape, steps)[...] = x
+        images, channels, height, width = plan.y_shape
+        arrays = {
+            "x": laid,
+            "w": plan.pack_weight(weight).reshape(-1),
+            "b": plan.pack_bias(bias).reshape(-1),
+            "y": np.full(images * height * width * channels, np.nan, p.dtype),
+            "scratch": np.full(2 * plan.scratch, np.nan, p.dtype),
+        }
+        tables = [n for n in ("rows", "segments", "table") if hasattr(plan, n)]
+        arrays |= {n: getattr(plan, n).reshape(-1) for n in tables}
+        given = {n: a[: a.size - (n == short)] for n, a in arrays.items()}
+        self._kernel(**given, **plan.numbers, end=plan.items, worker=1)
+        return arrays["y"].reshape(images, height, width, channels).transpose(0, 3, 1, 2)
+
+
+class Direct(Runner):
+    """Direct convolution with one tile; runs every problem that needs this tile."""
 
     def __init__(self, tile: direct_emit.Tile, target: Target, *, debug: bool = False):
-        self.target = target
         fields = direct_emit.fields(direct_emit.DTYPES[tile.dtype])
-        self._kernel = Kernel(direct_emit.emit(tile, target, debug=debug), fields)
+        module = direct_emit.emit(tile, target, debug=debug)
+        super().__init__(module, fields, lambda p: direct.plan(p, target))
 
-    def __call__(self, p: ConvProblem, x: Array, weight: Array, bias: Array | None) -> Array:
-        """The output in NCHW; ``x`` is NCHW, too, and laid out as the problem says."""
-        plan = direct.plan(p, self.target)
-        order = (0, 1, 2, 3) if p.x_strides[3] == 1 and p.x_shape[1] > 1 else (0, 2, 3, 1)
-        images, channels, height, width = plan.y_shape
-        y = np.full((images, height, width, channels), np.nan, p.dtype)
-        self._kernel(
-            x=np.ascontiguousarray(x.transpose(order)),
-            w=plan.pack_weight(weight),
-            b=plan.pack_bias(bias),
-            y=y,
-            scratch=np.full(2 * plan.scratch, np.nan, p.dtype),
-            rows=plan.rows,
-            segments=plan.segments,
-            end=plan.items,
-            worker=1,
-            **plan.numbers,
-        )
-        return y.transpose(0, 3, 1, 2)
+
+class Winograd(Runner):
+    """Winograd convolution with one tile; runs every 3x3 problem of stride 1."""
+
+    def __init__(self, tile: WinogradTile, target: Target, *, debug: bool = False):
+        fields = winograd_emit.fields(direct_emit.DTYPES[tile.dtype])
+        module = winograd_emit.emit(tile, target, debug=debug)
+        super().__init__(module, fields, lambda p: winograd.plan_with(tile, p, target))
 
 
 def reference(p: ConvProblem, x: Array, weight: Array, bias: Array | None) -> Array:
@@ -73,7 +102,7 @@ def reference(p: ConvProblem, x: Array, weight: Array, bias: Array | None) -> Ar
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)
 
 
-def check(run: Direct, p: ConvProblem, seed: int = 0) -> None:
+def check(run: Runner, p: ConvProblem, seed: int = 0) -> None:
     """The kernel agrees with the definition on random numbers."""
     r = np.random.default_rng(seed)
     inputs = p.group_channels[0]

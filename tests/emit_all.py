@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator
 
 import direct_runner
+from direct_cases import winograd_tiles
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct, direct_emit, peak
+from tatamu.kernels import direct, direct_emit, peak, winograd_emit
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
@@ -23,7 +24,7 @@ FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "erf", "sin", "cos")
 
 
 def modules(target: Target) -> Iterator[Module]:
-    """Direct convolution for every tile a layer can get, yardsticks, pool, functions."""
+    """Convolution for every tile a layer can get, yardsticks, pool, functions."""
     tiles = {
         direct.choose_tile(direct_runner.problem(ConvSpec.make(3), dtype, (1, 8, 9, 9), n), target)
         for dtype in direct_emit.DTYPES
@@ -31,6 +32,8 @@ def modules(target: Target) -> Iterator[Module]:
     }
     for tile in sorted(tiles, key=str):
         yield direct_emit.emit(tile, target)
+    for winograd_tile in winograd_tiles(target):
+        yield winograd_emit.emit(winograd_tile, target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)

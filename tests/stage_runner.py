@@ -32,15 +32,16 @@ def unique(name: str) -> str:
 
 
 class Kernel:
-    """A compiled task, called with arrays and numbers by name."""
+    """A compiled task, called with arrays and numbers by name; ``name`` replaces the module's."""
 
-    def __init__(self, module: Module, fields: Fields):
+    def __init__(self, module: Module, fields: Fields, name: str = ""):
         self.module = module
+        self.name = name or module.name
         self.layout = module.layout(fields)
-        self.code = object_code(module.text(), module.target)
+        self.code = object_code(module.text().replace(module.name, self.name), module.target)
         if module.target.isa == "NEON":
             return
-        (self._address,) = load(self.code, module.name)
+        (self._address,) = load(self.code, self.name)
         self._task = _TASK(self._address)
 
     def __call__(
@@ -60,7 +61,7 @@ class Kernel:
                     values[f"{name}#count"] = (counts or {}).get(name, v.size)
             values["#report"] = report
         if self.module.target.isa == "NEON":
-            neon.call(self.code, self.module.name, self.layout, values, begin, end, worker)
+            neon.call(self.code, self.name, self.layout, values, begin, end, worker)
         else:
             numbers = {
                 n: v.ctypes.data if isinstance(v, np.ndarray) else v for n, v in values.items()

@@ -25,15 +25,15 @@ from direct_cases import (
     square,
     weights_for,
 )
+from direct_runner import Direct
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tatamu.geometry import Window
-from tatamu.kernels import direct, direct_emit
+from tatamu.kernels import direct
 from tatamu.kernels.direct_emit import DTYPES, Tile, pixels_by_vectors
 from tatamu.runtime import compiled, threads
 from tatamu.stage import TARGETS, StagingError, Target
-from tatamu.stage.compile import load, object_code
 
 pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
 
@@ -41,51 +41,17 @@ pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
 # ---- what is read and written --------------------------------------------------------------------
 
 
-class DebugKernel:
-    """The same kernel with every access checked, under a name of its own."""
-
-    def __init__(self, isa: str, tile: Tile):
-        self.target = RUNNABLE[isa]
-        self.tile = tile
-        self.module = direct_emit.emit(tile, self.target, debug=True)
-        name = tile.symbol(self.target)
-        text = self.module.text().replace(name, f"checked_{name}")
-        (address,) = load(object_code(text, self.target), f"checked_{name}")
-        self.task = threads.task(address)
-
-    def run(self, layer: Layer, x: Numpy, outputs: int, short: str = "") -> Numpy:
-        """Run with room for exactly what there is; for the array ``short``, one element less."""
-        plan = direct.plan(problem_of(layer.spec(), x, outputs), self.target)
-        assert plan.tile == self.tile
-        w, bias = weights_for(layer, x, outputs)
-        report = np.zeros(4, np.int64)
-        arrays = {
-            "x": x,
-            "w": plan.pack_weight(w),
-            "b": plan.pack_bias(bias),
-            "y": np.full(int(np.prod(plan.y_shape)), np.nan, x.dtype),
-            "scratch": np.zeros(plan.scratch, x.dtype),
-            "rows": plan.rows,
-            "segments": plan.segments,
-        }
-        steps = zip(x.shape, x.strides, strict=True)
-        counts = {f"{n}#count": a.size for n, a in arrays.items()}
-        counts["x#count"] = 1 + sum((n - 1) * step for n, step in steps) // x.itemsize
-        counts |= {k: n - (k == f"{short}#count") for k, n in counts.items()}
-        addresses = {n: a.ctypes.data for n, a in arrays.items()} | {"#report": report.ctypes.data}
-        layout = direct_emit.layout(self.tile, self.target, debug=True)
-        block = layout.pack(**addresses, **counts, **plan.numbers)
-        self.task(block.ctypes.data, 0, plan.items, 0)
-        self.module.check_report(report)
-        n, channels, rows, columns = plan.y_shape
-        right, bound = exact(layer, x, w, bias)
-        y = arrays["y"].reshape(n, rows, columns, channels).transpose(0, 3, 1, 2)
-        assert (abs(y - right) <= bound).all()
+def run_checked(run: Direct, layer: Layer, x: Numpy, outputs: int, short: str = "") -> None:
+    """Run a debug build on the layer; for the array ``short`` with one element too few."""
+    w, bias = weights_for(layer, x, outputs)
+    y = run(problem_of(layer.spec(), x, outputs), x, w, bias, short)
+    right, bound = exact(layer, x, w, bias)
+    assert (abs(y - right) <= bound).all()
 
 
 @cache
-def debug_kernel(isa: str, tile: Tile) -> DebugKernel:
-    return DebugKernel(isa, tile)
+def debug_kernel(isa: str, tile: Tile) -> Direct:
+    return Direct(tile, RUNNABLE[isa], debug=True)
 
 
 CHECKED = [
@@ -110,10 +76,10 @@ def test_nothing_outside_is_read_or_written(isa: str, tile: Tile) -> None:
             x = embed(x, NHWC, (0, 1, 2, 3))
         problem = problem_of(layer.spec(), x, full - turn % 2)
         if layer.fits(*x.shape[2:]) and direct.readable(problem):
-            kernel.run(layer, x, full - turn % 2)
-    kernel.run(square(3, pad=1), channels_last("float32", 1, 1030, 3, 4), full - 1)
+            run_checked(kernel, layer, x, full - turn % 2)
+    run_checked(kernel, square(3, pad=1), channels_last("float32", 1, 1030, 3, 4), full - 1)
     grouped = Layer(pads=((1, 1), (1, 1)), groups=3)
-    kernel.run(grouped, channels_last("float32", 1, 9, 5, 5), 3 * full)
+    run_checked(kernel, grouped, channels_last("float32", 1, 9, 5, 5), 3 * full)
 
 
 @every_checked
@@ -122,7 +88,7 @@ def test_the_check_sees_one_element_too_few(isa: str, tile: Tile, short: str) ->
     kernel = debug_kernel(isa, tile)
     x = channels_last("float32", 1, 3, 8, 9)
     with pytest.raises(StagingError, match=r"direct_emit\.py|copying\.py"):
-        kernel.run(square(3), x, tile.channels, short)
+        run_checked(kernel, square(3), x, tile.channels, short)
 
 
 # ---- what is compiled ----------------------------------------------------------------------------

@@ -176,10 +176,10 @@ def test_direct_convolution_touches_nothing_outside(isa: str, dtype: str) -> Non
 
 
 def test_direct_convolution_is_watched() -> None:
-    # The same check would fail if the picture were one pixel smaller than the plan says.
+    # The same check would fail if the picture were one element smaller than the plan says.
     target = replace(TARGETS["NEON"], features="+neon,+crc")
     p = problem(ConvSpec.make(3), "float32", (1, 4, 5, 6), 4)
     run = Direct(direct.choose_tile(p, target), target, debug=True)
     weight = np.zeros((4, 4, 3, 3), np.float32)
     with pytest.raises(StagingError, match=r"direct_emit\.py:\d+: elements \d+ to \d+ are outside"):
-        run(p, np.zeros((1, 4, 5, 5), np.float32), weight, None)
+        run(p, np.zeros((1, 4, 5, 6), np.float32), weight, None, short="x")

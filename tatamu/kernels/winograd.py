@@ -38,7 +38,9 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
         return "llvmlite is missing or has no code generator for this processor"
     if problem.dtype not in DTYPES:
         return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
-    if spec.transposed or spec.kernel != (3, 3):
+    if spec.transposed:
+        return "it does not serve transposed convolution"
+    if spec.kernel != (3, 3):
         return f"it needs a 3×3 window, not {'×'.join(map(str, spec.kernel))}"
     if spec.stride != (1, 1):
         return f"it needs stride 1, not {spec.stride}"
@@ -48,6 +50,8 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
         return f"it serves one group, not {spec.groups}"
     if not readable(problem):
         return "channels must lie next to one another in memory"
+    if problem.x_shape[0] == 0:
+        return "there is no picture"
     winograd, direct = cost(problem, target), direct_cost(problem, target)
     if winograd >= direct:
         return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
@@ -126,7 +130,11 @@ class WinogradPlan:
 @lru_cache(maxsize=1024)
 def plan(problem: ConvProblem, target: Target) -> WinogradPlan:
     """Work out the plan; ``accepts(problem, target)`` must be None."""
-    tile = choose_tile(problem, target)
+    return plan_with(choose_tile(problem, target), problem, target)
+
+
+def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> WinogradPlan:
+    """The plan with a given tile."""
     images, channels, _, _ = problem.x_shape
     height, width = problem.out_size
     outputs = problem.out_channels
@@ -134,7 +142,8 @@ def plan(problem: ConvProblem, target: Target) -> WinogradPlan:
     blocks = -(-len(table) // BLOCK_TILES)
     block = -(-len(table) // blocks)
     panels = -(-outputs // tile.channels)
-    shares = min(panels, -(-LEAST_ITEMS // blocks))
+    per_share = -(-panels // min(panels, -(-LEAST_ITEMS // blocks)))
+    shares = -(-panels // per_share)  # none without a panel
     inputs = -(-channels // tile.lanes) * tile.lanes
     # A plane is padded by a vector: planes a power of two apart would share cache sets.
     v_plane = -(-block // tile.rows) * tile.rows * inputs + tile.lanes
@@ -165,11 +174,12 @@ def plan(problem: ConvProblem, target: Target) -> WinogradPlan:
 
 def choose_tile(problem: ConvProblem, target: Target) -> WinogradTile:
     """F(4x4) or F(2x2), whichever costs less, with the widest panel that fits the registers."""
-    tiles = [_tile(problem, target, outputs) for outputs in (4, 2)]
+    tiles = [tile_of(problem, target, outputs) for outputs in (4, 2)]
     return min(tiles, key=lambda tile: _cost(problem, tile))
 
 
-def _tile(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
+def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
+    """F(4x4) or F(2x2), as asked for, with the panel that fits the registers and the layer."""
     shapes = pixels_by_vectors(target)
     lanes = target.lanes(DTYPES[problem.dtype])
     needed = -(-problem.out_channels // lanes)

@@ -1,0 +1,274 @@
+"""Winograd convolution on every instruction set: right, and exact where it should be."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from direct_cases import (
+    HOST,
+    NHWC,
+    RUNNABLE,
+    Layer,
+    Numpy,
+    channels_last,
+    convolve,
+    correlate,
+    embed,
+    every_isa,
+    exact,
+    problem_of,
+    square,
+    weights_for,
+    winograd_tiles,
+)
+from direct_runner import Winograd
+from hypothesis import given
+from hypothesis import strategies as st
+from winograd_cases import (
+    ALL_TILES,
+    PADS,
+    SAME,
+    TILES,
+    Tried,
+    check,
+    check_runner,
+    every_tile,
+    exact_and_bound,
+    matrices,
+    transformed,
+)
+
+from tatamu.kernels import winograd
+from tatamu.kernels.winograd_emit import WinogradTile, weight_side
+from tatamu.runtime import threads
+from tatamu.stage import TARGETS
+
+pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
+
+
+# ---- right everywhere ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_the_matrices_that_bound_the_error(outputs: int) -> None:
+    b, g, a = matrices(outputs)
+    d = np.array([Fraction(n * n - 7, 3) for n in range(outputs + 2)])
+    w = np.array([Fraction(2), Fraction(-5), Fraction(1, 7)])
+    assert (a @ ((g @ w) * (b @ d))).tolist() == [d[i : i + 3] @ w for i in range(outputs)]
+    np.testing.assert_allclose(abs(weight_side(outputs)), abs(g).astype(float), rtol=1e-14)
+
+
+@every_tile
+def test_every_size_padding_and_number_of_channels(isa: str, tile: WinogradTile) -> None:
+    for turn in range(40):
+        height, width = 1 + turn, 1 + turn * 17 % 40
+        most = 70 if height * width < 300 else 18
+        layer = Layer(pads=PADS[turn % len(PADS)])
+        if not layer.fits(height, width):
+            layer = Layer(pads=((2, 2), (2, 2)))
+        inputs, outputs = 1 + turn * 29 % most, 1 + turn * 43 % most
+        x = channels_last(tile.dtype, 1 + turn % 3, inputs, height, width)
+        gaps = [(0, 0, 0, 0), (0, 0, 0, 3), (0, 0, 5, 0), (1, 2, 3, 4)][turn % 4]
+        w, bias = weights_for(layer, x, outputs)
+        check(isa, tile, layer, embed(x, NHWC, gaps), w, bias if turn % 2 else None)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Layer, Numpy, Numpy, Numpy | None, int]:
+    """A layer, an input with gaps, weights and bias in float64, how many threads."""
+    height, width = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    layer = Layer(pads=draw(st.sampled_from(PADS)))
+    if not layer.fits(height, width):
+        layer = SAME
+    inputs, outputs = draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    images = draw(st.integers(1, 3)) if height * width < 400 else 1
+    x = random.standard_normal((images, inputs, height, width))
+    x *= 10.0 ** draw(st.sampled_from([-3, 0, 0, 4]))
+    gaps = draw(st.sampled_from([(0, 0, 0, 0), (0, 0, 0, 3), (1, 2, 0, 0), (0, 1, 4, 1)]))
+    bias = random.standard_normal(outputs) if draw(st.booleans()) else None
+    w = random.standard_normal((outputs, inputs, 3, 3))
+    return layer, embed(x, NHWC, gaps), w, bias, draw(st.sampled_from([1, 2, 5]))
+
+
+def check_case(tried: Tried, case: tuple[Layer, Numpy, Numpy, Numpy | None, int]) -> None:
+    isa, tile = tried
+    layer, x, w, bias, count = case
+    x, w = (a.astype(tile.dtype, order="K") for a in (x, w))
+    bias = None if bias is None else bias.astype(tile.dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "_threads", count)
+        check(isa, tile, layer, x, w, bias)
+
+
+@given(st.sampled_from(TILES), cases())
+def test_anything(tried: Tried, case: Any) -> None:
+    check_case(tried, case)
+
+
+@pytest.mark.nightly
+@given(st.sampled_from(ALL_TILES), cases())
+def test_thousands_of_things(tried: Tried, case: Any) -> None:
+    check_case(tried, case)
+
+
+NEON_WIDTHS = {("float32", 4): 2, ("float32", 2): 3, ("float64", 4): 1, ("float64", 2): 4}
+
+
+@pytest.mark.parametrize(("dtype", "outputs"), NEON_WIDTHS)
+def test_neon_in_the_emulator(dtype: str, outputs: int) -> None:
+    width = NEON_WIDTHS[dtype, outputs]
+    (tile,) = (
+        tile
+        for tile in winograd_tiles(TARGETS["NEON"])
+        if (tile.dtype, tile.outputs, tile.vectors) == (dtype, outputs, width)
+    )
+    run = Winograd(tile, TARGETS["NEON"])
+    for n, c, h, w, out, pads in ((1, 5, 7, 9, 19, PADS[1]), (2, 4, 6, 5, 8, PADS[3])):
+        check_runner(run, tile, channels_last(dtype, n, c, h, w), out, Layer(pads=pads))
+
+
+# ---- the error against torch's -------------------------------------------------------------------
+
+TORCH = json.loads(Path(__file__).with_name("fixtures").joinpath("conv_error.json").read_text())
+# Of torch's error in its faster format, channels_last, by input channels: F(4x4) rounds more than
+# the plain sum of few products, and less than that of many. Torch's other format adds in blocks
+# and is more exact than all of these.
+MOST_OF_TORCHS_ERROR = {64: 2.3, 128: 1.75, 256: 1.25, 512: 1.0}
+
+
+@every_isa
+@pytest.mark.parametrize("of_torch", TORCH["layers"], ids=lambda found: str(found["layer"]))
+def test_the_error_is_that_of_torch(isa: str, of_torch: dict[str, Any]) -> None:
+    inputs, size, outputs = of_torch["layer"]
+    random = np.random.default_rng(of_torch["seed"])
+    x = np.maximum(random.standard_normal((1, size, size, inputs), np.float32), 0)
+    x = x.transpose(0, 3, 1, 2)
+    w = random.standard_normal((outputs, inputs, 3, 3), np.float32)
+    w *= np.float32(np.sqrt(2 / (9 * inputs)))
+    right, _ = exact(SAME, x, w, None)
+    for side, factor in ((4, MOST_OF_TORCHS_ERROR[inputs]), (2, 1.0)):
+        tile = winograd.tile_of(problem_of(SAME.spec(), x, outputs), RUNNABLE[isa], side)
+        error = (transformed(isa, tile, SAME, x, w) - right) / right.std()
+        assert abs(error).max() <= factor * of_torch["channels_last"]["largest"]
+        assert np.sqrt((error**2).mean()) <= factor * of_torch["channels_last"]["rms"]
+
+
+# ---- one result from another ---------------------------------------------------------------------
+
+
+@every_isa
+def test_it_is_what_direct_convolution_gives(isa: str) -> None:
+    x = channels_last("float32", 2, 37, 11, 18)
+    w, bias = weights_for(SAME, x, 70)
+    plain, small = convolve(isa, SAME, x, w, bias), exact(SAME, x, w, bias)[1]
+    for tile in (tile for i, tile in TILES if i == isa and tile.dtype == "float32"):
+        y = transformed(isa, tile, SAME, x, w, bias)
+        assert (abs(y - plain) <= small + exact_and_bound(tile.outputs, SAME, x, w, bias)[1]).all()
+
+
+@every_tile
+def test_it_is_linear(isa: str, tile: WinogradTile) -> None:
+    random = np.random.default_rng(3)
+    both = random.integers(-99, 100, (2, 1, 9, 10, 21)).astype(tile.dtype)  # exact sums
+    a, b = both.transpose(0, 1, 4, 2, 3)
+    w, _ = weights_for(SAME, a, 33)
+    ya, yb, y = (transformed(isa, tile, SAME, x, w) for x in (a, b, a + b))
+    most = sum(exact_and_bound(tile.outputs, SAME, x, w, None)[1] for x in (a, b, a + b))
+    assert (abs(y - ya - yb) <= most).all()
+    assert (transformed(isa, tile, SAME, 8 * a, w) == 8 * ya).all()
+    assert (transformed(isa, tile, SAME, a, w / 4) == ya / 4).all()
+    assert (transformed(isa, tile, SAME, -a, w) == -ya).all()
+
+
+@every_tile
+def test_a_picture_moved_by_whole_tiles(isa: str, tile: WinogradTile) -> None:
+    """Every tile is computed alike, wherever it stands in its block and in the picture."""
+    x = channels_last(tile.dtype, 1, 19, 35, 30)
+    w, bias = weights_for(SAME, x, 20)
+    plain = square(3)
+    y = transformed(isa, tile, plain, x, w, bias)
+    for down, right in ((4, 0), (0, 4), (8, 12)):
+        moved = transformed(isa, tile, plain, x[:, :, down:, right:], w, bias)
+        assert (moved == y[:, :, down:, right:]).all()
+
+
+@every_tile
+def test_a_batch_is_its_pictures(isa: str, tile: WinogradTile) -> None:
+    """To the bit, blocks of tiles over two pictures included, as long as the tile is the same."""
+    x = channels_last(tile.dtype, 3, 19, 15, 17)
+    w, bias = weights_for(SAME, x, 20)
+    y = transformed(isa, tile, SAME, x, w, bias)
+    singles = [transformed(isa, tile, SAME, x[i : i + 1], w, bias) for i in range(3)]
+    assert (y == np.concatenate(singles)).all()
+
+
+@every_tile
+def test_any_number_of_threads(
+    isa: str, tile: WinogradTile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Many blocks of tiles; and one block, which is shared out by panels.
+    for height, width, outputs in ((41, 38, 20), (5, 7, 5 * tile.channels - 1)):
+        x = channels_last(tile.dtype, 1, 19, height, width)
+        w, bias = weights_for(SAME, x, outputs)
+        problem = problem_of(SAME.spec(), x, outputs)
+        assert winograd.plan_with(tile, problem, RUNNABLE[isa]).items > 2
+        found = []
+        for count in (1, 2, 5):
+            monkeypatch.setattr(threads, "_threads", count)
+            found.append(transformed(isa, tile, SAME, x, w, bias).tobytes())
+        assert found[0] == found[1] == found[2]
+
+
+# ---- numbers that are none, and numbers next to nothing ------------------------------------------
+
+
+@every_tile
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_within_its_tiles(
+    isa: str, tile: WinogradTile, bad: float
+) -> None:
+    x = channels_last(tile.dtype, 2, 5, 14, 17).copy(order="K")
+    w, bias = weights_for(SAME, x, 21)
+    before = transformed(isa, tile, SAME, x, w, bias)
+    for row, column in ((0, 0), (6, 9), (13, 3), (7, 16)):
+        spoilt = x.copy(order="K")
+        spoilt[1, 2, row, column] = bad
+        y = transformed(isa, tile, SAME, spoilt, w, bias)
+        mark = np.zeros(x.shape)
+        mark[1, 2, row, column] = 1
+        reached = correlate(SAME, mark, np.ones(w.shape)) > 0
+        near = np.zeros(y.shape, bool)
+        side = tile.outputs
+        for i, j in product(range(0, 14, side), range(0, 17, side)):
+            if -1 <= row - i <= side and -1 <= column - j <= side:
+                near[1, :, i : i + side, j : j + side] = True
+        assert not np.isfinite(y[reached]).any()
+        assert (y[~near] == before[~near]).all()
+        assert not near.all()
+
+
+@every_tile
+def test_a_bias_that_is_not_finite(isa: str, tile: WinogradTile) -> None:
+    x = channels_last(tile.dtype, 1, 3, 5, 5)
+    w, bias = weights_for(SAME, x, 20)
+    bias = bias.copy()
+    bias[[4, 19]] = np.nan, np.inf
+    y = transformed(isa, tile, SAME, x, w, bias)
+    assert np.isnan(y[:, 4]).all() and (y[:, 19] == np.inf).all()
+    assert np.isfinite(np.delete(y, [4, 19], axis=1)).all()
+
+
+@every_tile
+def test_denormals_count_as_zero_inside_alone(isa: str, tile: WinogradTile) -> None:
+    tiny = np.finfo(tile.dtype).tiny / 8
+    x = np.full((1, 6, 6, 3), tiny, tile.dtype).transpose(0, 3, 1, 2)
+    y = transformed(isa, tile, SAME, x, np.full((5, 3, 3, 3), 2.0, tile.dtype))
+    assert (y == 0).all()
+    assert np.full(9, tiny, tile.dtype) @ np.ones(9, tile.dtype) > 0, "the caller's are kept"
