@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from stage_runner import Fields, Kernel, unique
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct, direct_emit, winograd, winograd_emit
+from tatamu.kernels import (
+    depthwise,
+    depthwise_emit,
+    direct,
+    direct_emit,
+    winograd,
+    winograd_emit,
+)
 from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.problem import ConvProblem
 from tatamu.kernels.winograd_emit import WinogradTile
@@ -72,6 +79,15 @@ class Direct(Runner):
         fields = direct_emit.fields(direct_emit.DTYPES[tile.dtype])
         module = direct_emit.emit(tile, target, debug=debug)
         super().__init__(module, fields, lambda p: direct.plan(p, target))
+
+
+class Depthwise(Runner):
+    """Depthwise convolution with one tile."""
+
+    def __init__(self, tile: direct_emit.Tile, target: Target, *, debug: bool = False):
+        fields = depthwise_emit.fields(direct_emit.DTYPES[tile.dtype])
+        module = depthwise_emit.emit(tile, target, debug=debug)
+        super().__init__(module, fields, lambda p: depthwise.plan(p, target))
 
 
 class Winograd(Runner):

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from direct_cases import TARGETS, every_dtype, tiles_of
+from test_kernels_assembly import spills
 
 import tatamu
+from tatamu.kernels import weight_grad_emit
 from tatamu.nn import functional as F
 from tatamu.ops import watching
 from tatamu.ops.op import Event, Ran
+from tatamu.stage.compile import assembly
 
 CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any], str], ...] = (
     ((2, 32, 17, 13), (40, 32, 3, 3), {"padding": 1}, "Winograd"),
@@ -18,7 +22,7 @@ CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any], str], ...] 
     ((2, 3, 11, 8), (8, 3, 3, 3), {"padding": 2, "dilation": 2}, "direct"),
     ((1, 5, 12, 9), (7, 5, 5, 2), {"padding": (4, 1)}, "direct"),
     ((1, 6, 9, 10), (9, 2, 3, 3), {"padding": 2, "dilation": 2, "groups": 3}, "direct"),
-    ((2, 8, 7, 7), (8, 1, 3, 3), {"padding": 1, "groups": 8}, "direct"),
+    ((2, 8, 7, 7), (8, 1, 3, 3), {"padding": 1, "groups": 8}, "depthwise"),
     ((1, 20, 6, 5), (12, 20, 1, 1), {}, "direct"),
     ((1, 4, 8, 9), (3, 4, 2, 4), {"padding": "same"}, "direct"),
     ((1, 4, 9, 9), (6, 4, 3, 3), {"stride": 2}, "NumPy reference"),
@@ -218,3 +222,14 @@ def test_non_finite_values_stay_in_the_weights_that_meet_them() -> None:
     assert touched[:, 2, :2, :2].all()
     touched[:, 2] = False
     assert not touched.any()
+
+
+@pytest.mark.parametrize("isa", TARGETS)
+@every_dtype
+def test_no_tile_of_weight_gradients_keeps_a_vector_on_the_stack(isa: str, dtype: str) -> None:
+    target = TARGETS[isa]
+    whole = [t for t in tiles_of(target) if t.dtype == dtype]
+    widest = max(tile.lanes for tile in whole)
+    for tile in (t for t in whole if t.lanes == widest):
+        text = assembly(weight_grad_emit.emit(tile, target).text(), target)
+        assert spills(text, target) == [], tile

@@ -82,6 +82,11 @@ class DirectPlan:
         return layout(self.tile, self.target).pack(**empty, **addresses, **self.numbers)
 
     @property
+    def work(self) -> int:
+        """How long it takes, in flops of direct convolution."""
+        return self.problem.flops
+
+    @property
     def itemsize(self) -> int:
         """Bytes of one number."""
         return DTYPES[self.problem.dtype].size

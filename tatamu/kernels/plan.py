@@ -19,6 +19,10 @@ class Plan(Protocol):
         """For which processor."""
 
     @property
+    def work(self) -> int:
+        """How long it takes, in flops of direct convolution."""
+
+    @property
     def items(self) -> int:
         """Work items, to be done in any order by any thread."""
 

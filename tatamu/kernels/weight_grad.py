@@ -74,6 +74,11 @@ class WeightGradPlan:
         return symbol(self.tile, self.target)
 
     @property
+    def work(self) -> int:
+        """How long it takes, in flops of direct convolution."""
+        return self.problem.flops
+
+    @property
     def padded_channels(self) -> int:
         """Channels per group that the output's gradient must have: whole panels."""
         return self.numbers["panels"] * self.tile.channels
@@ -127,9 +132,9 @@ class GatherPlan:
         return gather_symbol(self.of.problem.dtype, self.target)
 
     @property
-    def flops(self) -> int:
-        """Elements moved and added."""
-        return self.of.numbers["dw_part"] * self.of.numbers["parts"]
+    def work(self) -> int:
+        """How long it takes, in flops of direct convolution; some ten for each element."""
+        return 10 * self.of.numbers["dw_part"] * self.of.numbers["parts"]
 
     @property
     def _blocks(self) -> int:

@@ -88,6 +88,11 @@ class WinogradPlan:
         return self.tile.symbol(self.target)
 
     @property
+    def work(self) -> int:
+        """How long it takes, in flops of direct convolution."""
+        return self.problem.flops // 3  # it needs a third of the multiplications, about
+
+    @property
     def itemsize(self) -> int:
         """Bytes of one number."""
         return DTYPES[self.problem.dtype].size

@@ -250,10 +250,11 @@ _WINOGRAD = (ConvKernel("Winograd"), ConvKernel("Winograd", backwards=True))
 def set_winograd(enabled: bool) -> None:
     """Let 3x3 convolutions of stride 1 use Winograd's algorithm (the default), or not.
 
-    It is two to four times as fast as adding up the products in order, and as accurate as that in
-    float32. But a NaN or an infinity in the input spreads over its tile of up to 4x4 outputs, and
-    results differ in the last bits from those of other shapes of the same picture. Switched off,
-    every sum is taken in plain order.
+    It is two to four times as fast as adding up the products in order. Its float32 error (root mean
+    square) is below that of a plain sum from 512 channels on, and up to about twice that at 64;
+    float64 is accurate to a few units in the last place. A NaN or an infinity in the input spreads
+    over its tile of up to 4x4 outputs, numbers near the end of float32's range may overflow, and
+    results differ in the last bits between shapes. Switched off, every sum is taken in plain order.
 
     >>> import tatamu
     >>> tatamu.set_winograd(False)
@@ -278,7 +279,7 @@ conv2d = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=(_WINOGRAD[0], ConvKernel("direct")),
+    kernels=(_WINOGRAD[0], ConvKernel("depthwise"), ConvKernel("direct")),
 )
 
 conv2d_input_grad = Op(
@@ -292,7 +293,11 @@ conv2d_input_grad = Op(
     flops=_input_grad_flops,
     bytes=moved_bytes,
     samples=_input_grad_samples,
-    kernels=(_WINOGRAD[1], ConvKernel("direct", backwards=True)),
+    kernels=(
+        _WINOGRAD[1],
+        ConvKernel("depthwise", backwards=True),
+        ConvKernel("direct", backwards=True),
+    ),
 )
 
 conv2d_weight_grad = Op(

@@ -56,9 +56,9 @@ class ConvKernel:
         return ConvRunner(plan, reorder=reorder, backwards=self._backwards)
 
     def _algorithm(self) -> Any:
-        from tatamu.kernels import direct, winograd
+        from tatamu.kernels import depthwise, direct, winograd
 
-        return {"direct": direct, "Winograd": winograd}[self.name]
+        return {"depthwise": depthwise, "direct": direct, "Winograd": winograd}[self.name]
 
     def _spec(self, call: Call) -> ConvSpec | None:
         spec: ConvSpec | None = call.attrs.spec.backwards() if self._backwards else call.attrs

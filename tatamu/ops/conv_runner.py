@@ -78,10 +78,8 @@ class WeightGradRunner:
 
     def __init__(self, plan: WeightGradPlan, *, reorder: bool):
         self._plan = plan
-        self._launch = Launch(plan, plan.problem.flops)
-        gathering = plan.gathering()
-        # Moving an element takes about as long as the ten flops that Launch reckons with.
-        self._gather = Launch(gathering, 10 * gathering.flops)
+        self._launch = Launch(plan)
+        self._gather = Launch(plan.gathering())
         self._reorder = reorder
         self._dtype = np.dtype(plan.problem.dtype)
         self._calls = 0

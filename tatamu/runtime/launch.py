@@ -18,19 +18,19 @@ class Launch:
     """A kernel and its argument block, ready to be called from any thread.
 
     Making it compiles the kernel, or finds it; raises :class:`tatamu.errors.CompileError` where
-    that cannot be done. ``work`` is the flops of a call: short ones leave sleeping workers asleep.
+    that cannot be done. Calls of little work leave sleeping workers asleep.
     """
 
     __slots__ = ("_address", "_block", "_items", "_task", "_template", "_wake", "code")
 
-    def __init__(self, plan: Plan, work: int):
+    def __init__(self, plan: Plan):
         self.code: Compiled = compiled(plan.emit, plan.target, plan.symbol)
         self._address = self.code.addresses[0]
         self._task = threads.task(self._address)
         self._template = plan.arguments().tobytes()
         self._block = ctypes.c_int64 * (len(self._template) // 8)
         self._items = plan.items
-        self._wake = work > WAKE_FLOPS
+        self._wake = plan.work > WAKE_FLOPS
 
     def workers(self) -> int:
         """How many threads the next call will use."""
@@ -54,7 +54,7 @@ class ConvLaunch:
 
     def __init__(self, plan: ConvPlan):
         self.plan = plan
-        self._launch = Launch(plan, plan.problem.flops)
+        self._launch = Launch(plan)
         self.code = self._launch.code
         self._scratch = plan.scratch * plan.itemsize
 
