@@ -68,11 +68,6 @@ class DepthwisePlan:
         return 4 * self.problem.flops  # it waits for memory more than it computes
 
     @property
-    def itemsize(self) -> int:
-        """Bytes of one number."""
-        return DTYPES[self.problem.dtype].size
-
-    @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on."""
         return ("depthwise", self.tile, self.target.isa)

@@ -87,11 +87,6 @@ class DirectPlan:
         return self.problem.flops
 
     @property
-    def itemsize(self) -> int:
-        """Bytes of one number."""
-        return DTYPES[self.problem.dtype].size
-
-    @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on: plans that agree can share them."""
         planar = _order(self.problem) == "planar"
@@ -276,7 +271,7 @@ def _block(problem: ConvProblem, panel: int) -> int:
     """Input channels of a block."""
     inputs = problem.group_channels[0]
     taps = problem.spec.kernel[0] * problem.spec.kernel[1]
-    size = inputs * taps * panel * DTYPES[problem.dtype].size
+    size = inputs * taps * panel * problem.itemsize
     if _order(problem) == "planar" or size <= PANEL_BYTES or inputs <= BLOCK_CHANNELS:
         return inputs
     return -(-inputs // -(-inputs // BLOCK_CHANNELS))

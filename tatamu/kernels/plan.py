@@ -57,10 +57,6 @@ class ConvPlan(Plan, Protocol):
         """Images, channels, rows and pixels per row of the output."""
 
     @property
-    def itemsize(self) -> int:
-        """Bytes of one number."""
-
-    @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on: plans that agree share them."""
 

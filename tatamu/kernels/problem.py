@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tatamu.geometry import ConvSpec
 
 
@@ -32,6 +34,11 @@ class ConvProblem:
         """Input and output channels of one group."""
         groups = self.spec.groups
         return self.x_shape[1] // groups, self.out_channels // groups
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+        return np.dtype(self.dtype).itemsize
 
     @property
     def flops(self) -> int:

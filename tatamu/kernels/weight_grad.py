@@ -168,7 +168,7 @@ def plan(problem: ConvProblem, target: Target) -> WeightGradPlan:
     panels = -(-outputs // tile.channels)
     padded = spec.groups * panels * tile.channels
     x_n, _, x_h, x_w = problem.x_strides
-    size = DTYPES[problem.dtype].size
+    size = problem.itemsize
     row_bytes = size * (width * inputs * spec.stride[0] + columns * tile.channels)
     block_rows = min(rows, max(1, BLOCK_BYTES // row_bytes))
     image_blocks = -(-rows // block_rows)

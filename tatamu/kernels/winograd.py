@@ -93,11 +93,6 @@ class WinogradPlan:
         return self.problem.flops // 3  # it needs a third of the multiplications, about
 
     @property
-    def itemsize(self) -> int:
-        """Bytes of one number."""
-        return DTYPES[self.problem.dtype].size
-
-    @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on."""
         return ("winograd", self.tile, self.target.isa)

@@ -56,7 +56,7 @@ class ConvLaunch:
         self.plan = plan
         self._launch = Launch(plan)
         self.code = self._launch.code
-        self._scratch = plan.scratch * plan.itemsize
+        self._scratch = plan.scratch * plan.problem.itemsize
 
     def __call__(self, x: int, weights: int, bias: int, y: int) -> None:
         """Convolve: addresses of the input's first element, packed weights and bias, output."""
