@@ -331,6 +331,22 @@ def test_a_layer_faster_than_the_peak_has_no_share_of_it(photo: Path) -> None:
         assert "GFLOP/s" in text
 
 
+def test_winograd_s_speed_is_no_share_of_the_peak(photo: Path) -> None:
+    seen = look(Request(photo=photo, layers="Conv2d(3, 32, 3) > Conv2d(32, 32, 3)"))
+    plain, fast = seen.layers
+    assert not plain.cost.shortcut
+    fast = dataclasses.replace(
+        fast, cost=dataclasses.replace(fast.cost, kernel="Winograd F(4×4, 3×3)", peak=1e9)
+    )
+    text = speed_text(fast, Words("en"))
+    assert "counted as plain sums; Winograd multiplies less" in text
+    assert "of the measured peak" not in text
+    assert "ふつうの積和に換算" in speed_text(fast, Words("ja"))
+    shown = report_html(dataclasses.replace(seen, layers=(plain, fast)), Words("en"))
+    assert "counted as plain sums" in shown
+    assert shown.count('<svg class="bar"') == (plain.cost.peak >= plain.cost.gflops)
+
+
 # ---- where it came from -------------------------------------------------------------------------
 
 

@@ -106,6 +106,11 @@ class Cost:
         """Measured speed in GFLOP/s, counting a multiplication and an addition as two."""
         return 2 * self.mult_adds / self.seconds / 1e9 if self.seconds > 0 else 0.0
 
+    @property
+    def shortcut(self) -> bool:
+        """Whether the kernel needs fewer multiplications than are counted."""
+        return self.kernel.startswith("Winograd")
+
 
 @dataclass(frozen=True)
 class Spot:

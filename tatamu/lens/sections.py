@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from tatamu.lens import maps, show
-from tatamu.lens.records import Channel, LayerRecord
+from tatamu.lens.records import Channel, Cost, LayerRecord
 from tatamu.lens.ruler import is_scaled, ruler
 from tatamu.lens.terminal import kernel_text, speed_text, wrap_text
 from tatamu.lens.words import Words
@@ -178,14 +178,14 @@ def cost_section(record: LayerRecord, w: Words) -> str:
     rows.append(("report.cost.time", f"{time} <small>{escape(runs)}</small>"))
     speed = speed_text(record, w)
     if speed:
-        rows.append(("report.cost.speed", escape(speed) + _speed_bar(cost.gflops, cost.peak)))
+        rows.append(("report.cost.speed", escape(speed) + _speed_bar(cost)))
     return section("cost", w("report.cost"), definitions(rows, w))
 
 
-def _speed_bar(gflops: float, peak: float) -> str:
-    if peak < gflops:
+def _speed_bar(cost: Cost) -> str:
+    if cost.shortcut or cost.peak < cost.gflops:
         return ""
-    share = min(gflops / peak, 1) * 100
+    share = min(cost.gflops / cost.peak, 1) * 100
     return (
         '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="all" width="100" height="4"/><rect class="part" width="{share:.1f}" '

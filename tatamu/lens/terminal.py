@@ -136,12 +136,15 @@ def time_text(record: LayerRecord, w: Words) -> str:
 def speed_text(record: LayerRecord, w: Words) -> str:
     """GFLOP/s and its share of the measured peak; empty where nothing is multiplied.
 
-    A layer cannot be faster than the peak: where it was, other work disturbed measuring the peak.
+    Plain sums cannot be faster than the peak: where they were, other work disturbed measuring it. A
+    kernel that multiplies less than is counted can, and its share would mean nothing.
     """
     cost = record.cost
     if not cost.mult_adds:
         return ""
     gflops = f"{cost.gflops:.0f}" if cost.gflops >= 10 else f"{cost.gflops:.1f}"
+    if cost.shortcut:
+        return w("speed.shortcut", gflops=gflops)
     if cost.peak < cost.gflops:
         return w("speed", gflops=gflops)
     return w("speed.share", gflops=gflops, share=show.percent(cost.gflops / cost.peak))

@@ -65,6 +65,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "なし（値はそのまま通る）",
     ),
     "speed": ("{gflops} GFLOP/s", "{gflops} GFLOP/s"),
+    "speed.shortcut": (
+        "{gflops} GFLOP/s counted as plain sums; Winograd multiplies less",
+        "{gflops} GFLOP/s（ふつうの積和に換算。Winograd は掛け算を減らす）",
+    ),
     "speed.share": (
         "{gflops} GFLOP/s, {share} of the measured peak",
         "{gflops} GFLOP/s、実測ピークの {share}",
