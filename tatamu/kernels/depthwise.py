@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
-from tatamu.kernels.depthwise_emit import SEGMENT, emit, layout, symbol
+from tatamu.kernels.depthwise_emit import SEGMENT, emit, fields, symbol
 from tatamu.kernels.direct import cover, row_table
-from tatamu.kernels.direct_emit import DTYPES, Tile, pixels_by_vectors
-from tatamu.kernels.problem import ConvProblem
-from tatamu.stage import Module, Target
+from tatamu.kernels.direct_emit import Tile, pixels_by_vectors
+from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
+from tatamu.stage import Layout, Module, Target
 
 # Work items of about this many multiply-adds of single channels.
 ITEM_MACS = 200_000
@@ -21,10 +21,9 @@ ITEM_MACS = 200_000
 
 def accepts(problem: ConvProblem, target: Target) -> str | None:
     """None if this kernel can run the problem, else why it cannot."""
-    if problem.dtype not in DTYPES:
-        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
-    if len(problem.spec.windows) != 2 or problem.spec.transposed:
-        return "it serves two-dimensional, not transposed convolution"
+    reason = unserved(problem)
+    if reason is not None:
+        return reason
     if problem.group_channels != (1, 1) or problem.spec.groups < 2:
         inputs, outputs = problem.group_channels
         return f"groups have {inputs} input and {outputs} output channels; it needs 1 and 1"
@@ -80,7 +79,7 @@ class DepthwisePlan:
         """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
         addresses = {"rows": self.rows.ctypes.data, "segments": self.segments.ctypes.data}
         empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
-        return layout(self.tile, self.target).pack(**empty, **addresses, **self.numbers)
+        return Layout.of(fields(DTYPES[self.tile.dtype])).pack(**empty, **addresses, **self.numbers)
 
     def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:
         """Weights (channels, 1, rows, columns) as [vector][row][column][lane]."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
-from tatamu.kernels.direct_emit import DTYPES, ROW, SEGMENT, Tile, emit, layout, pixels_by_vectors
-from tatamu.kernels.problem import ConvProblem
-from tatamu.stage import Module, Target
+from tatamu.kernels.direct_emit import ROW, SEGMENT, Tile, emit, fields, least_waste
+from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
+from tatamu.stage import Layout, Module, Target
 
 # A panel of weights larger than this is split into blocks of about this many input channels.
 PANEL_BYTES = 512 * 1024
@@ -33,10 +33,9 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     """None if direct convolution can run this problem, else why it cannot."""
     if target is None:
         return "llvmlite is missing or has no code generator for this processor"
-    if problem.dtype not in DTYPES:
-        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
-    if len(problem.spec.windows) != 2 or problem.spec.transposed:
-        return "it serves two-dimensional, not transposed convolution"
+    reason = unserved(problem)
+    if reason is not None:
+        return reason
     if not readable(problem):
         return "channels must lie next to one another in memory, or be few and planar"
     return None
@@ -79,7 +78,7 @@ class DirectPlan:
         """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
         addresses = {"rows": self.rows.ctypes.data, "segments": self.segments.ctypes.data}
         empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
-        return layout(self.tile, self.target).pack(**empty, **addresses, **self.numbers)
+        return Layout.of(fields(DTYPES[self.tile.dtype])).pack(**empty, **addresses, **self.numbers)
 
     @property
     def work(self) -> int:
@@ -196,14 +195,11 @@ def choose_tile(problem: ConvProblem, target: Target) -> Tile:
 
     Layers of fewer channels than a vector has lanes get a narrower vector.
     """
-    shapes = pixels_by_vectors(target)
     outputs = problem.group_channels[1]
     lanes = target.lanes(DTYPES[problem.dtype])
     while lanes // 2 >= max(outputs, 2):
         lanes //= 2
-    needed = -(-outputs // lanes)
-    vectors = min(shapes, key=lambda v: (-(-needed // v) * v, -v))
-    return Tile(problem.dtype, shapes[vectors], vectors, lanes)
+    return Tile(problem.dtype, *least_waste(target, -(-outputs // lanes)), lanes)
 
 
 def row_table(window: Window, size: int, out: int) -> NDArray[np.int64]:

@@ -21,13 +21,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tatamu.kernels.copying import copy_function, zero_function
+from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
-    F32,
-    F64,
     I64,
     Arguments,
     Function,
-    Layout,
     Module,
     Pointer,
     PointerTo,
@@ -36,7 +34,6 @@ from tatamu.stage import (
     Value,
 )
 
-DTYPES = {"float32": F32, "float64": F64}
 UNROLL = 2  # steps of the run: more brings nothing, and the user waits for the code
 
 # Vectors of output channels -> pixels, by the number of vector registers. Counted in the emitted
@@ -86,6 +83,16 @@ def pixels_by_vectors(target: Target) -> dict[int, int]:
     return PIXELS[target.registers] if target.fma else PIXELS_WITHOUT_FMA
 
 
+def least_waste(target: Target, needed: int) -> tuple[int, int]:
+    """Pixels and vectors of the tile that wastes the fewest of ``needed`` vectors.
+
+    Among equals it is the widest.
+    """
+    shapes = pixels_by_vectors(target)
+    vectors = min(shapes, key=lambda v: (-(-needed // v) * v, -v))
+    return shapes[vectors], vectors
+
+
 NUMBERS = (
     # work item i is ((image * groups + group) * panels + panel) * chunks + chunk
     "tiles", "row_segments", "chunk_tiles", "chunks", "panels", "groups",
@@ -107,11 +114,6 @@ def fields(t: Type) -> dict[str, Type | PointerTo]:
     pointers = {n: PointerTo(t) for n in ("x", "w", "b", "y", "scratch")}
     tables = {n: PointerTo(I64) for n in ("rows", "segments")}
     return {**pointers, **tables, **dict.fromkeys(NUMBERS, I64)}
-
-
-def layout(tile: Tile, target: Target, debug: bool = False) -> Layout:
-    """The order of the kernel's arguments."""
-    return Module("", target, debug=debug).layout(fields(DTYPES[tile.dtype]))
 
 
 def emit(tile: Tile, target: Target, *, debug: bool = False) -> Module:

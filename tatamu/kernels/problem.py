@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tatamu.geometry import ConvSpec
+from tatamu.stage import F32, F64
+
+DTYPES = {"float32": F32, "float64": F64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,12 @@ class ConvProblem:
         taps = self.spec.kernel[0] * self.spec.kernel[1]
         inputs = self.group_channels[0]
         return 2 * self.x_shape[0] * self.out_channels * height * width * inputs * taps
+
+
+def unserved(problem: ConvProblem) -> str | None:
+    """Why no kernel serves the problem; None if some may."""
+    if problem.dtype not in DTYPES:
+        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
+    if len(problem.spec.windows) != 2 or problem.spec.transposed:
+        return "it serves two-dimensional, not transposed convolution"
+    return None

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from tatamu.geometry import Window
 from tatamu.kernels.direct import choose_tile, cover
-from tatamu.kernels.direct_emit import DTYPES, Tile
-from tatamu.kernels.problem import ConvProblem
+from tatamu.kernels.direct_emit import Tile
+from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.kernels.weight_grad_emit import (
     GATHER_CHANNELS,
     TAP,
     emit,
     emit_gather,
+    fields,
     gather_fields,
     gather_symbol,
-    layout,
     symbol,
 )
-from tatamu.stage import Module, Target
+from tatamu.stage import Layout, Module, Target
 
 # Bytes of input and gradient that a block of rows holds, at most.
 BLOCK_BYTES = 256 * 1024
@@ -36,10 +36,9 @@ PARTS_BYTES = 64 * 1024 * 1024
 
 def accepts(problem: ConvProblem, target: Target) -> str | None:
     """None if the kernel can make this convolution's weight gradient, else why not."""
-    if problem.dtype not in DTYPES:
-        return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
-    if len(problem.spec.windows) != 2 or problem.spec.transposed:
-        return "it serves two-dimensional, not transposed convolution"
+    reason = unserved(problem)
+    if reason is not None:
+        return reason
     if not readable(problem):
         return "channels must lie next to one another in memory"
     return None
@@ -97,7 +96,9 @@ class WeightGradPlan:
     def arguments(self) -> NDArray[np.int64]:
         """The argument block; x, g and dw (fields 0 to 2) are for the call to fill."""
         tables = {n: getattr(self, n).ctypes.data for n in ("down", "across", "channels")}
-        return layout(self.tile, self.target).pack(x=0, g=0, dw=0, **tables, **self.numbers)
+        return Layout.of(fields(DTYPES[self.tile.dtype])).pack(
+            x=0, g=0, dw=0, **tables, **self.numbers
+        )
 
     def gathering(self) -> GatherPlan:
         """The plan of adding the parts up, once all of them are there."""
@@ -153,8 +154,8 @@ class GatherPlan:
             "inputs": n["inputs"], "outputs": self.of.problem.group_channels[1],
             "blocks": self._blocks,
         }  # fmt: skip
-        fields = gather_fields(DTYPES[self.of.problem.dtype])
-        return Module("", self.target).layout(fields).pack(dw=0, out=0, **numbers)
+        block = Layout.of(gather_fields(DTYPES[self.of.problem.dtype]))
+        return block.pack(dw=0, out=0, **numbers)
 
 
 @lru_cache(maxsize=1024)

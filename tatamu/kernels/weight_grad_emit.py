@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from tatamu.kernels.direct_emit import DTYPES, Tile
+from tatamu.kernels.direct_emit import Tile
+from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
     Arguments,
     Function,
-    Layout,
     Module,
     Pointer,
     PointerTo,
@@ -68,11 +68,6 @@ def fields(t: Type) -> dict[str, Type | PointerTo]:
     pointers = {n: PointerTo(t) for n in ("x", "g", "dw")}
     tables = {n: PointerTo(I64) for n in ("down", "across", "channels")}
     return {**pointers, **tables, **dict.fromkeys(NUMBERS, I64)}
-
-
-def layout(tile: Tile, target: Target, debug: bool = False) -> Layout:
-    """The order of the kernel's arguments."""
-    return Module("", target, debug=debug).layout(fields(DTYPES[tile.dtype]))
 
 
 def emit(tile: Tile, target: Target, *, debug: bool = False) -> Module:

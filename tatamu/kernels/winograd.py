@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
-from tatamu.kernels.direct_emit import DTYPES, pixels_by_vectors
-from tatamu.kernels.problem import ConvProblem
-from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, layout, weight_side
-from tatamu.stage import Module, Target
+from tatamu.kernels.direct_emit import least_waste
+from tatamu.kernels.problem import DTYPES, ConvProblem
+from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, fields, weight_side
+from tatamu.stage import Layout, Module, Target
 
 # Tiles of a block, at most: enough to use each weight often, few enough that the transformed
 # inputs stay in the second cache.
@@ -104,7 +104,7 @@ class WinogradPlan:
     def arguments(self) -> NDArray[np.int64]:
         """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
         empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
-        block = layout(self.tile, self.target)
+        block = Layout.of(fields(DTYPES[self.tile.dtype]))
         return block.pack(**empty, table=self.table.ctypes.data, **self.numbers)
 
     def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -180,11 +180,9 @@ def choose_tile(problem: ConvProblem, target: Target) -> WinogradTile:
 
 def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
     """F(4x4) or F(2x2), as asked for, with the panel that fits the registers and the layer."""
-    shapes = pixels_by_vectors(target)
     lanes = target.lanes(DTYPES[problem.dtype])
-    needed = -(-problem.out_channels // lanes)
-    vectors = min(shapes, key=lambda v: (-(-needed // v) * v, -v))
-    return WinogradTile(problem.dtype, outputs, shapes[vectors], vectors, lanes)
+    rows, vectors = least_waste(target, -(-problem.out_channels // lanes))
+    return WinogradTile(problem.dtype, outputs, rows, vectors, lanes)
 
 
 def cost(problem: ConvProblem, target: Target) -> float:

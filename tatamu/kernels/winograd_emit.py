@@ -21,12 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.kernels.copying import copy_function, zero_function
-from tatamu.kernels.direct_emit import DTYPES
+from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
     Arguments,
     Function,
-    Layout,
     Module,
     Pointer,
     PointerTo,
@@ -91,11 +90,6 @@ def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
     pointers = {n: PointerTo(t) for n in ("x", "w", "b", "y", "scratch")}
     return {**pointers, "table": PointerTo(I64), **dict.fromkeys(NUMBERS, I64)}
-
-
-def layout(tile: WinogradTile, target: Target, debug: bool = False) -> Layout:
-    """The order of the kernel's arguments."""
-    return Module("", target, debug=debug).layout(fields(DTYPES[tile.dtype]))
 
 
 def emit(tile: WinogradTile, target: Target, *, debug: bool = False) -> Module:

@@ -24,6 +24,15 @@ class Layout:
 
     names: tuple[str, ...]
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Type | PointerTo], *, debug: bool = False) -> Layout:
+        """The argument block for these fields."""
+        names = list(fields)
+        if debug:
+            names += [f"{n}#count" for n, t in fields.items() if isinstance(t, PointerTo)]
+            names.append("#report")
+        return cls(tuple(names))
+
     def pack(self, **values: int) -> NDArray[np.int64]:
         """The block, from a number or address for every name."""
         missing = set(self.names) ^ set(values)
@@ -76,11 +85,7 @@ class Module:
 
     def layout(self, fields: Mapping[str, Type | PointerTo]) -> Layout:
         """The argument block for these fields."""
-        names = list(fields)
-        if self.debug:
-            names += [f"{n}#count" for n, t in fields.items() if isinstance(t, PointerTo)]
-            names.append("#report")
-        return Layout(tuple(names))
+        return Layout.of(fields, debug=self.debug)
 
     def declare(self, name: str, returns: Type | None, parameters: Sequence[str]) -> None:
         """Declare an intrinsic, once."""
