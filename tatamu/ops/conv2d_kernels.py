@@ -34,17 +34,11 @@ class ConvKernel:
 
     def accepts(self, call: Call) -> str | None:
         """None, or why this algorithm does not serve this call."""
-        from tatamu.stage.target import host
-
-        target = host()
         if not self.enabled:
             return f"switched off by set_{self.name.lower()}(False)"
         if self._spec(call) is None:
             return "as a convolution it would need stride 1 and padding no wider than the window"
-        if target is None:
-            return None  # not a matter of this call: `prepare` raises, and the user is told once
-        reason: str | None = self._algorithm().accepts(self._problem(call)[0], target)
-        return reason
+        return _refusal(self._algorithm(), self._problem(call)[0])
 
     def prepare(self, call: Call) -> ConvRunner:
         """Plan and compile; CompileError where that cannot be done."""
@@ -80,12 +74,8 @@ class WeightGradKernel:
     def accepts(self, call: Call) -> str | None:
         """None, or why this algorithm does not serve this call."""
         from tatamu.kernels import weight_grad
-        from tatamu.stage.target import host
 
-        target = host()
-        if target is None:
-            return None  # as for a convolution
-        return weight_grad.accepts(self._problem(call)[0], target)
+        return _refusal(weight_grad, self._problem(call)[0])
 
     def prepare(self, call: Call) -> WeightGradRunner:
         """Plan and compile; CompileError where that cannot be done."""
@@ -100,6 +90,21 @@ class WeightGradKernel:
         from tatamu.kernels.weight_grad import readable
 
         return _problem(call, call.attrs.spec, call.attrs.shape[0], readable)
+
+
+def _refusal(algorithm: Any, problem: ConvProblem) -> str | None:
+    """Why an algorithm does not serve a problem.
+
+    That no kernel can run here at all is not a matter of the problem: `prepare` raises then, and
+    the user is told once.
+    """
+    from tatamu.stage.target import host
+
+    target = host()
+    if target is None:
+        return None
+    reason: str | None = algorithm.accepts(problem, target)
+    return reason
 
 
 def _target() -> Target:
