@@ -1,11 +1,13 @@
 """Layers of well-known networks against PyTorch, in both of its memory formats.
 
-    python -m benchmarks.layers --torch-python PATH
+    python -m benchmarks.layers --torch-python PATH [--family NAME]...
 
 PATH is the Python of an environment with torch 2.13 in it. Each side is a process of its own; they
 take turns, with a pause before each block. Everything goes through the public call, allocation and
-padding included; backward is the gradient of the input and of the weights. The ratio is PyTorch's
-faster format over tatamu: above 1 is a layer we win. Ratios are medians over rounds.
+padding included; backward is the gradient of all inputs. The ratio is PyTorch's faster format over
+tatamu: above 1 is a layer we win. Ratios are medians over rounds. Errors are the worst of all
+outputs against float64, relative to the largest output. With --family only those families are
+measured, and their rows replaced in the results file.
 """
 
 from __future__ import annotations
@@ -22,31 +24,13 @@ from typing import Any
 import numpy as np
 
 import tatamu
-from benchmarks.common import median_seconds, write
-from tatamu.geometry import ConvSpec
+from benchmarks.common import RESULTS, median_seconds, write
+from benchmarks.families import FAMILIES, Case, Family
 from tatamu.nn import functional as F
-from tatamu.ops.conv2d import conv2d_input_grad, conv2d_weight_grad, gradient_of
-from tatamu.ops.op import apply
+from tatamu.runtime import machine
 
 SECONDS = 0.04
-SIZES_3X3 = (
-    (64, 224, 64), (64, 112, 128), (128, 112, 128), (128, 56, 256), (256, 56, 256),
-    (256, 28, 512), (512, 28, 512), (512, 14, 512), (64, 56, 64), (128, 28, 128),
-    (256, 14, 256), (512, 7, 512),
-)  # fmt: skip
-# family -> (in, size, out, kernel, stride, groups)
-FAMILIES: dict[str, tuple[tuple[int, ...], ...]] = {
-    "3x3": tuple((i, h, o, 3, 1, 1) for i, h, o in SIZES_3X3),
-    "1x1": (
-        (64, 56, 256, 1, 1, 1), (256, 56, 64, 1, 1, 1), (512, 28, 128, 1, 1, 1),
-        (1024, 14, 256, 1, 1, 1), (512, 7, 2048, 1, 1, 1), (256, 56, 512, 1, 2, 1),
-    ),
-    "strided 3x3": ((128, 56, 128, 3, 2, 1), (256, 28, 256, 3, 2, 1), (512, 14, 512, 3, 2, 1)),
-    "first layer": ((3, 224, 64, 7, 2, 1), (3, 224, 64, 3, 1, 1), (3, 224, 32, 3, 2, 1)),
-    "5x5": ((64, 27, 192, 5, 1, 1),),
-    "grouped": ((128, 56, 128, 3, 1, 32), (256, 28, 256, 3, 1, 32)),
-    "depthwise": ((32, 112, 32, 3, 1, 32), (144, 56, 144, 3, 2, 144), (384, 14, 384, 3, 1, 384)),
-}  # fmt: skip
+LAYOUTS = ("channels_last", "contiguous")
 
 
 class Peer:
@@ -75,88 +59,139 @@ class Peer:
         return answer
 
 
-def prepare(layer: dict[str, int], what: str) -> Callable[[], object]:
-    """Our side of one layer: what runs it once."""
-    tatamu.manual_seed(0)
-    size, kernel, stride = layer["size"], layer["kernel"], layer["stride"]
-    inputs = layer["in"] // layer["groups"]
-    last = np.random.default_rng(0).standard_normal((1, size, size, layer["in"]), np.float32)
-    x = tatamu.from_numpy(last).permute(0, 3, 1, 2)
-    w, b = tatamu.randn(layer["out"], inputs, kernel, kernel), tatamu.randn(layer["out"])
-    padding, groups = kernel // 2, layer["groups"]
+def arrays(case: Case) -> list[Any]:
+    """The case's inputs: the same numbers on both sides."""
+    random = np.random.default_rng(0)
+    return [
+        None if shape is None else random.standard_normal(shape, np.float32)
+        for shape in case.inputs
+    ]
+
+
+def tensor(array: Any) -> Any:
+    """An array as tatamu's own layers would have left it: channels-last where it is a picture."""
+    if array is None or array.ndim != 4:
+        return None if array is None else tatamu.from_numpy(array)
+    last = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+    return tatamu.from_numpy(last).permute(0, 3, 1, 2)
+
+
+def prepare(case: Case, what: str) -> tuple[Callable[[], object], Any]:
+    """Our side of one case: what runs it once, and its output."""
+    given = arrays(case)
+    others = (None if a is None else tatamu.from_numpy(a).clone() for a in given[1:])
+    inputs = [tensor(given[0]), *others]
+    function = getattr(F, case.call, None) or getattr(tatamu, case.call)
+
+    def forward() -> Any:
+        y = function(*inputs, **case.options)
+        return y[0] if isinstance(y, tuple) else y
+
     if what == "forward":
-        return lambda: F.conv2d(x, w, b, stride, padding, 1, groups)
-    spec = ConvSpec.make(kernel, stride, padding, 1, groups)
-    g = F.conv2d(x, w, b, stride, padding, 1, groups)
+        with tatamu.no_grad():
+            out = forward()
 
-    def backward() -> object:
-        dx = apply(conv2d_input_grad, gradient_of(spec, x.shape), g, w)
-        return dx, apply(conv2d_weight_grad, gradient_of(spec, w.shape), x, g)
+        def run() -> object:
+            with tatamu.no_grad():
+                return forward()
 
-    return backward
+        return run, out
+    wanted = [x for x in inputs if x is not None]
+    for x in wanted:
+        x.requires_grad = True
+    y = forward()
+    g = tensor(np.random.default_rng(1).standard_normal(y.shape).astype(np.float32))
+    return lambda: tatamu.autograd.grad(y, wanted, g, retain_graph=True), y.detach()
 
 
-def measure(
-    peer: Peer, layer: dict[str, int], what: str, threads: int, rounds: int
-) -> dict[str, Any]:
+def error(case: Case, out: Any, peer: Peer) -> dict[str, float]:
+    """Both sides' worst error of the forward result, against PyTorch's in float64."""
+    answer = peer.ask(ask="error", out=[float(v) for v in sample(out.numpy(force=True))])
+    return {"tatamu": answer["given"], "torch": answer["own"]}
+
+
+def sample(array: Any) -> Any:
+    """Some ten thousand of an array's numbers, evenly spread, in the order of its axes."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat[:: max(1, flat.size // 10_000)]
+
+
+def measure(peer: Peer, case: Case, what: str, threads: int, rounds: int) -> dict[str, Any]:
     """One row: our time, PyTorch's two, and the ratio."""
     tatamu.set_num_threads(threads)
-    run = prepare(layer, what)
-    peer.ask(ask="prepare", what=what, batch=1, **layer)
-    ours, theirs = [], {"channels_last": [], "contiguous": []}  # type: ignore[var-annotated]
+    run, out = prepare(case, what)
+    peer.ask(ask="prepare", **case.request(what))
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {name: [] for name in LAYOUTS}
     for _ in range(rounds):
         ours.append(median_seconds(run, SECONDS))
         for layout, times in theirs.items():
             answer = peer.ask(ask="time", layout=layout, threads=threads, seconds=SECONDS)
             times.append(answer["seconds"])
-    ratio = statistics.median(
-        min(a, b) / c
-        for a, b, c in zip(theirs["channels_last"], theirs["contiguous"], ours, strict=True)
-    )
+    both = zip(theirs["channels_last"], theirs["contiguous"], ours, strict=True)
+    ratio = statistics.median(min(a, b) / c for a, b, c in both)
     milliseconds = {name: 1e3 * statistics.median(times) for name, times in theirs.items()}
     return {
-        "layer": layer, "what": what, "threads": threads, "ratio": round(ratio, 2),
-        "tatamu_ms": round(1e3 * statistics.median(ours), 3),
-        **{f"torch_{name}_ms": round(value, 3) for name, value in milliseconds.items()},
+        "case": case.label, "what": what, "threads": threads, "ratio": round(ratio, 2),
+        "tatamu_ms": round(1e3 * statistics.median(ours), 4),
+        **{f"torch_{name}_ms": round(value, 4) for name, value in milliseconds.items()},
+        "error": error(case, out, peer),
     }  # fmt: skip
 
 
+def line(family: Family, row: dict[str, Any]) -> str:
+    """A row as it is printed."""
+    return (
+        f"{family.name:14} {row['case'][:58]:58} {row['threads']}t  tatamu {row['tatamu_ms']:9.3f} "
+        f"torch {row['torch_channels_last_ms']:9.3f} {row['torch_contiguous_ms']:9.3f} ms  "
+        f"ratio {row['ratio']:5.2f}  error {row['error']['tatamu']:.0e} {row['error']['torch']:.0e}"
+    )
+
+
+def summary(family: Family, threads: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A family's geometric mean and least ratio, beside what it is to reach."""
+    ratios = [row["ratio"] for row in rows if row["threads"] == threads]
+    mean = math.exp(statistics.mean(map(math.log, ratios)))
+    bars = {"least_bar": family.least, "mean_bar": family.mean}
+    return {"geometric_mean": round(mean, 2), "least": min(ratios), **bars}
+
+
 def main() -> None:
-    """Measure all families, print a table, write the results."""
+    """Measure the families, print a table, write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch-python", required=True, help="a Python that has torch")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side per layer")
+    parser.add_argument("--family", action="append", help="measure only these families")
+    parser.add_argument("--dry", action="store_true", help="write no results file")
     options = parser.parse_args()
     peer = Peer(options.torch_python)
-    rows = []
-    names = ("in", "size", "out", "kernel", "stride", "groups")
-    plans = [("forward", family, (1, 2)) for family in FAMILIES] + [("backward", "3x3", (2,))]
-    with tatamu.no_grad():
-        for what, family, counts in plans:
-            for shape in FAMILIES[family]:
-                layer = dict(zip(names, shape, strict=True))
-                for threads in counts:
-                    row = {"family": family, **measure(peer, layer, what, threads, options.rounds)}
-                    rows.append(row)
-                    print(
-                        f"{what:8} {family:12} {shape!s:28} {threads} threads  tatamu "
-                        f"{row['tatamu_ms']:8.3f} ms, torch {row['torch_channels_last_ms']:8.3f} "
-                        f"and {row['torch_contiguous_ms']:8.3f} ms, ratio {row['ratio']:.2f}",
-                        flush=True,
-                    )
-    means = {}
-    for what, family, counts in plans:
-        for threads in counts:
-            ratios = [
-                r["ratio"]
-                for r in rows
-                if (r["what"], r["family"], r["threads"]) == (what, family, threads)
-            ]
-            name = f"{what} {family}, {threads} threads"
-            mean = math.exp(statistics.mean(map(math.log, ratios)))
-            means[name] = {"geometric_mean": round(mean, 2), "least": min(ratios)}
-            print(f"{name:34} geometric mean {mean:.2f}, least {min(ratios):.2f}")
-    write("layers", {"torch": peer.version, "summary": means, "rows": rows})
+    chosen = [f for f in FAMILIES if options.family is None or f.name in options.family]
+    path = RESULTS / "layers.json"
+    before = json.loads(path.read_text()) if options.family and path.is_file() else {}
+    summaries: dict[str, Any] = dict(before.get("summary", {}))
+    rows: list[dict[str, Any]] = [
+        row for row in before.get("rows", []) if row["family"] not in {f.name for f in chosen}
+    ]
+    for family in chosen:
+        own = []
+        for case in family.cases:
+            for threads in family.threads:
+                row = measure(peer, case, family.what, threads, options.rounds)
+                own.append({"family": family.name, **row})
+                print(line(family, row), flush=True)
+        rows += own
+        for threads in family.threads:
+            found = summary(family, threads, own)
+            summaries[f"{family.name}, {threads} threads"] = found
+            print(f"{family.name}, {threads} threads: {found}")
+    if not options.dry:
+        peaks = {str(n): round(machine.fma_peak(n, again=True), 1) for n in (1, 2)}
+        order = [f"{f.name}, {n} threads" for f in FAMILIES for n in f.threads]
+        kept = {name: summaries[name] for name in order if name in summaries}
+        write(
+            "layers",
+            {"torch": peer.version, "peak_gflops": peaks, "summary": kept, "rows": rows},
+        )
 
 
 if __name__ == "__main__":

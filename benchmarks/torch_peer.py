@@ -13,33 +13,52 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 PAUSE = 0.02
+LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
-def prepare(request: dict[str, Any], layout: torch.memory_format) -> Callable[[], object]:
-    """One layer in one memory format: what runs it once."""
-    torch.manual_seed(0)
-    channels, size, outputs, kernel = (request[n] for n in ("in", "size", "out", "kernel"))
-    groups, stride, batch = request["groups"], request["stride"], request["batch"]
-    x = torch.randn(batch, channels, size, size).contiguous(memory_format=layout)
-    w = torch.randn(outputs, channels // groups, kernel, kernel).contiguous(memory_format=layout)
-    b = torch.randn(outputs)
-    padding = kernel // 2
+def arrays(request: dict[str, Any]) -> list[Any]:
+    """The case's inputs: the same numbers on both sides."""
+    random = np.random.default_rng(0)
+    return [
+        None if shape is None else random.standard_normal(shape, np.float32)
+        for shape in request["inputs"]
+    ]
+
+
+def prepare(
+    request: dict[str, Any], layout: torch.memory_format, dtype: torch.dtype = torch.float32
+) -> tuple[Callable[[], object], torch.Tensor]:
+    """One case in one memory format: what runs it once, and its output."""
+    given = [None if a is None else torch.from_numpy(a).to(dtype) for a in arrays(request)]
+    inputs = [
+        x.contiguous(memory_format=layout) if x is not None and x.ndim == 4 else x for x in given
+    ]
+    function = getattr(F, request["call"], None) or getattr(torch, request["call"])
+
+    def forward() -> torch.Tensor:
+        y = function(*inputs, **request["options"])
+        return y[0] if isinstance(y, tuple) else y
+
     if request["what"] == "forward":
-        return lambda: F.conv2d(x, w, b, stride, padding, 1, groups)
-    g = F.conv2d(x, w, b, stride, padding, 1, groups)
-    g = torch.randn_like(g)
+        with torch.no_grad():
+            out = forward()
 
-    def backward() -> object:
-        return torch.ops.aten.convolution_backward(
-            g, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups,
-            [True, True, False],
-        )  # fmt: skip
+        def run() -> object:
+            with torch.no_grad():
+                return forward()
 
-    return backward
+        return run, out
+    wanted = [x.requires_grad_() for x in inputs if x is not None]
+    y = forward()
+    g = torch.from_numpy(np.random.default_rng(1).standard_normal(y.shape)).to(y)
+    if y.ndim == 4:
+        g = g.contiguous(memory_format=layout)
+    return lambda: torch.autograd.grad(y, wanted, g, retain_graph=True), y.detach()
 
 
 def median_seconds(run: Callable[[], object], seconds: float) -> float:
@@ -56,23 +75,37 @@ def median_seconds(run: Callable[[], object], seconds: float) -> float:
     return statistics.median(times)
 
 
+def errors(request: dict[str, Any], given: list[float], own: torch.Tensor) -> dict[str, float]:
+    """Worst differences from float64, relative to the largest number; a sample of the outputs."""
+    _, right = prepare(request, torch.contiguous_format, torch.float64)
+    step = max(1, right.numel() // 10_000)
+    exact = right.detach().contiguous().reshape(-1)[::step].numpy()
+    scale = max(float(abs(exact).max()), 1e-300)
+    ours = own.detach().contiguous().reshape(-1)[::step].double().numpy()
+    return {
+        "given": float(abs(np.array(given) - exact).max()) / scale,
+        "own": float(abs(ours - exact).max()) / scale,
+    }
+
+
 def main() -> None:
     """Answer requests until standard input ends."""
-    torch.set_grad_enabled(False)
     print(json.dumps({"torch": torch.__version__}), flush=True)
-    layer: dict[str, Callable[[], object]] = {}
-    for line in sys.stdin:
-        request = json.loads(line)
+    layer: dict[str, tuple[Callable[[], object], torch.Tensor]] = {}
+    case: dict[str, Any] = {}
+    for text in sys.stdin:
+        request = json.loads(text)
         if request["ask"] == "prepare":
-            layer = {
-                "channels_last": prepare(request, torch.channels_last),
-                "contiguous": prepare(request, torch.contiguous_format),
-            }
+            case = request
+            layer = {name: prepare(request, layout) for name, layout in LAYOUTS.items()}
             print("{}", flush=True)
-            continue
-        torch.set_num_threads(request["threads"])
-        seconds = median_seconds(layer[request["layout"]], request["seconds"])
-        print(json.dumps({"seconds": seconds}), flush=True)
+        elif request["ask"] == "error":
+            answer = errors(case, request["out"], layer["channels_last"][1])
+            print(json.dumps(answer), flush=True)
+        else:
+            torch.set_num_threads(request["threads"])
+            seconds = median_seconds(layer[request["layout"]][0], request["seconds"])
+            print(json.dumps({"seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ import numpy as np
 
 from tatamu.geometry import PoolSpec
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import interned, moved_bytes
+from tatamu.ops.common import interned, like_input, moved_bytes
 from tatamu.ops.layout import Ints
-from tatamu.ops.max_pool2d import CASES, like_input
+from tatamu.ops.max_pool2d import CASES
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, apply
 
 __all__ = ["AvgPool", "AvgPoolGrad", "avg_pool2d", "avg_pool2d_grad"]

@@ -12,7 +12,7 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import DType, category, promote
 from tatamu.ops.array import Array, made, wrap
-from tatamu.ops.layout import Ints, Size, broadcast_shapes, contiguous_strides
+from tatamu.ops.layout import Ints, Size, broadcast_shapes, contiguous_strides, ordered_like
 from tatamu.ops.op import Call, Out, Sample
 from tatamu.runtime.storage import Storage
 
@@ -21,6 +21,7 @@ __all__ = [
     "floating",
     "full",
     "interned",
+    "like_input",
     "moved_bytes",
     "one_each",
     "result_type",
@@ -60,14 +61,26 @@ def floating(dtype: DType) -> DType:
     return dtype if dtype.is_floating_point else dtypes.float32
 
 
+def like_input(call: Call, shape: Ints, index: int = 0) -> Ints | None:
+    """Strides for an output of ``shape`` that keep the memory order of an input, None for C order.
+
+    An output of a convolution lies channels-last, and so does all that follows from it.
+    """
+    strides = call.strides[index]
+    assert strides is not None
+    return ordered_like(call.shape(index), strides, shape)
+
+
 def same_as_first(call: Call) -> tuple[Out, ...]:
-    """Shape rule: the output is like input 0."""
-    return (Out(call.shape(0), call.dtype(0)),)
+    """Shape rule: the output is like input 0, and in its order."""
+    shape = call.shape(0)
+    return (Out(shape, call.dtype(0), like_input(call, shape)),)
 
 
 def like_first_floating(call: Call) -> tuple[Out, ...]:
     """Shape rule: like input 0, in floating point."""
-    return (Out(call.shape(0), floating(call.dtype(0))),)
+    shape = call.shape(0)
+    return (Out(shape, floating(call.dtype(0)), like_input(call, shape)),)
 
 
 def broadcast(call: Call) -> tuple[Out, ...]:

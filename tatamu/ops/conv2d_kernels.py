@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tatamu.errors import CompileError
 from tatamu.ops.layout import Ints, channels_last_strides
 from tatamu.ops.op import Call
+from tatamu.ops.planned import refusal, target
 
 if TYPE_CHECKING:
     from tatamu.geometry import ConvSpec
     from tatamu.kernels.plan import ConvPlan
     from tatamu.kernels.problem import ConvProblem
     from tatamu.ops.conv_runner import ConvRunner, WeightGradRunner
-    from tatamu.stage.target import Target
 
 
 class ConvKernel:
@@ -38,15 +37,15 @@ class ConvKernel:
             return f"switched off by set_{self.name.lower()}(False)"
         if self._spec(call) is None:
             return "as a convolution it would need stride 1 and padding no wider than the window"
-        return _refusal(self._algorithm(), self._problem(call)[0])
+        return refusal(self._algorithm(), self._problem(call)[0])
 
     def prepare(self, call: Call) -> ConvRunner:
         """Plan and compile; CompileError where that cannot be done."""
         from tatamu.ops.conv_runner import ConvRunner
 
-        target = _target()
+        found = target()
         problem, reorder = self._problem(call)
-        plan: ConvPlan = self._algorithm().plan(problem, target)
+        plan: ConvPlan = self._algorithm().plan(problem, found)
         return ConvRunner(plan, reorder=reorder, backwards=self._backwards)
 
     def _algorithm(self) -> Any:
@@ -75,47 +74,21 @@ class WeightGradKernel:
         """None, or why this algorithm does not serve this call."""
         from tatamu.kernels import weight_grad
 
-        return _refusal(weight_grad, self._problem(call)[0])
+        return refusal(weight_grad, self._problem(call)[0])
 
     def prepare(self, call: Call) -> WeightGradRunner:
         """Plan and compile; CompileError where that cannot be done."""
         from tatamu.kernels import weight_grad
         from tatamu.ops.conv_runner import WeightGradRunner
 
-        target = _target()
+        found = target()
         problem, reorder = self._problem(call)
-        return WeightGradRunner(weight_grad.plan(problem, target), reorder=reorder)
+        return WeightGradRunner(weight_grad.plan(problem, found), reorder=reorder)
 
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         from tatamu.kernels.weight_grad import readable
 
         return _problem(call, call.attrs.spec, call.attrs.shape[0], readable)
-
-
-def _refusal(algorithm: Any, problem: ConvProblem) -> str | None:
-    """Why an algorithm does not serve a problem.
-
-    That no kernel can run here at all is not a matter of the problem: `prepare` raises then, and
-    the user is told once.
-    """
-    from tatamu.stage.target import host
-
-    target = host()
-    if target is None:
-        return None
-    reason: str | None = algorithm.accepts(problem, target)
-    return reason
-
-
-def _target() -> Target:
-    from tatamu.stage.target import host
-
-    target = host()
-    if target is None:
-        raise CompileError(
-            "llvmlite cannot be imported, or has no code generator for this processor"
-        )
-    return target
 
 
 def _problem(

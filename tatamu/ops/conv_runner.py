@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tatamu.kernels.plan import ConvPlan, Plan
+from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.weight_grad import WeightGradPlan
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.op import Ran
-from tatamu.runtime.compiled import Compiled
+from tatamu.ops.planned import ran
 from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
@@ -70,7 +70,7 @@ class ConvRunner:
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
-        return _ran(self._plan, self._launch.code, self._calls)
+        return ran(self._plan, self._launch.code, self._calls)
 
 
 class WeightGradRunner:
@@ -103,12 +103,7 @@ class WeightGradRunner:
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
-        return _ran(self._plan, self._launch.code, self._calls)
-
-
-def _ran(plan: Plan, code: Compiled, calls: int) -> Ran:
-    seconds = code.seconds if calls <= 1 else 0.0
-    return Ran(plan.label, plan.target.isa, seconds, code.cached, "")
+        return ran(self._plan, self._launch.code, self._calls)
 
 
 def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:

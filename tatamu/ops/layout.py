@@ -88,6 +88,41 @@ def is_contiguous(shape: Ints, strides: Ints, wanted: Ints) -> bool:
     return all(n == 1 or stride == want for n, stride, want in axes)
 
 
+@lru_cache(maxsize=4096)
+def axis_order(shape: Ints, strides: Ints) -> Ints | None:
+    """The axes from the slowest to the fastest if the elements lie without gaps, else None.
+
+    Axes of one are put where C order has them.
+
+    >>> axis_order((2, 3, 4), (12, 1, 3)), axis_order((2, 3), (4, 1))
+    ((0, 2, 1), None)
+    """
+    order = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+    step = 1
+    for axis in reversed([axis for axis in order if shape[axis] != 1]):
+        if strides[axis] != step:
+            return None
+        step *= shape[axis]
+    counted = iter([axis for axis in order if shape[axis] != 1])
+    return tuple([axis if n == 1 else next(counted) for axis, n in enumerate(shape)])
+
+
+def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
+    """Strides for ``out`` that order its axes as ``strides`` order those of ``shape``.
+
+    None if they have gaps, or are in C order anyway. The shapes have the same number of axes.
+
+    >>> ordered_like((1, 3, 4, 5), (60, 1, 15, 3), (1, 3, 2, 2))
+    (12, 1, 6, 3)
+    """
+    if 0 in shape or is_contiguous(shape, strides, contiguous_strides(shape)):
+        return None
+    if len(shape) in (4, 5) and is_contiguous(shape, strides, channels_last_strides(shape)):
+        return channels_last_strides(out)  # also where an axis of one makes it one of many orders
+    order = axis_order(shape, strides)
+    return None if order is None else _dense_strides(out, reversed(order))
+
+
 def overlaps(shape: Ints, strides: Ints) -> bool:
     """Whether two elements may share an address, as in an expanded tensor."""
     return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True))

@@ -19,8 +19,8 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.geometry import PoolSpec
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import moved_bytes, none
-from tatamu.ops.layout import Ints, channels_last_strides, contiguous_strides, is_contiguous
+from tatamu.ops.common import like_input, moved_bytes, none
+from tatamu.ops.layout import Ints
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 
 __all__ = ["max_pool2d", "max_pool2d_at", "max_pool2d_grad"]
@@ -30,17 +30,6 @@ def _shape(call: Call) -> tuple[Out, ...]:
     shape = call.attrs.out_shape(call.shape(0))
     strides = like_input(call, shape)
     return Out(shape, call.dtype(0), strides), Out(shape, dtypes.int64, strides)
-
-
-def like_input(call: Call, shape: Ints) -> Ints | None:
-    """Channels-last strides if the input lies so, else None: pooling keeps the layout."""
-    x, strides = call.shape(0), call.strides[0]
-    assert strides is not None
-    if is_contiguous(x, strides, contiguous_strides(x)):
-        return None
-    if is_contiguous(x, strides, channels_last_strides(x)):
-        return channels_last_strides(shape)
-    return None
 
 
 def _lowest(dtype: Any) -> float | int:

@@ -1,0 +1,13 @@
+"""The layers that are compared with PyTorch, as data: one file a family of layers.
+
+A `Case` is a call that both libraries understand alike: the name of a function, shapes, options.
+"""
+
+from __future__ import annotations
+
+from benchmarks.families import convolution
+from benchmarks.families.case import Case, Family
+
+FAMILIES: tuple[Family, ...] = (*convolution.FAMILIES,)
+
+__all__ = ["FAMILIES", "Case", "Family"]
