@@ -62,6 +62,7 @@ class Runner:
             "x": laid,
             "w": plan.pack_weight(weight).reshape(-1),
             "b": plan.pack_bias(bias).reshape(-1),
+            "r": np.zeros(1, p.dtype),
             "y": np.full(images * height * width * channels, np.nan, p.dtype),
             "scratch": np.full(2 * plan.scratch, np.nan, p.dtype),
         }

@@ -76,9 +76,9 @@ class DepthwisePlan:
         return emit(self.tile, self.target)
 
     def arguments(self) -> NDArray[np.int64]:
-        """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
+        """The argument block; its first fields, up to scratch, are for the call to fill."""
         addresses = {"rows": self.rows.ctypes.data, "segments": self.segments.ctypes.data}
-        empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
+        empty = dict.fromkeys(("x", "w", "b", "r", "y", "scratch"), 0)
         return Layout.of(fields(DTYPES[self.tile.dtype])).pack(**empty, **addresses, **self.numbers)
 
     def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -46,7 +46,7 @@ def symbol(tile: Tile, target: Target) -> str:
 
 def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
-    pointers = {n: PointerTo(t) for n in ("x", "w", "b", "y", "scratch")}
+    pointers = {n: PointerTo(t) for n in ("x", "w", "b", "r", "y", "scratch")}
     tables = {n: PointerTo(I64) for n in ("rows", "segments")}
     return {**pointers, **tables, **dict.fromkeys(NUMBERS, I64)}
 

@@ -42,7 +42,7 @@ class Plan(Protocol):
 
 
 class ConvPlan(Plan, Protocol):
-    """A convolution's plan: addresses to fill are x, w, b, y and scratch."""
+    """A convolution's plan: addresses to fill are x, w, b, r (the residual), y and scratch."""
 
     @property
     def problem(self) -> ConvProblem:

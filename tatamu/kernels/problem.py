@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tatamu.geometry import ConvSpec
+from tatamu.kernels.epilogue import PLAIN, Epilogue
 from tatamu.stage import F32, F64
 
 DTYPES = {"float32": F32, "float64": F64}
@@ -16,8 +17,9 @@ DTYPES = {"float32": F32, "float64": F64}
 class ConvProblem:
     """One forward convolution on 4-d arrays.
 
-    ``x_strides`` counts elements along (image, channel, row, pixel). The output is channels-last
-    and dense. ``dtype`` is ``"float32"`` or ``"float64"``.
+    ``x_strides`` counts elements along (image, channel, row, pixel). The output is channels-last;
+    ``y_strides`` counts along (image, row, pixel), None for a dense one; ``r_strides`` are the
+    residual's, None for the same as the output's. ``dtype`` is ``"float32"`` or ``"float64"``.
     """
 
     spec: ConvSpec
@@ -25,6 +27,22 @@ class ConvProblem:
     x_shape: tuple[int, int, int, int]
     x_strides: tuple[int, int, int, int]
     out_channels: int
+    epilogue: Epilogue = PLAIN
+    y_strides: tuple[int, int, int] | None = None
+    r_strides: tuple[int, int, int] | None = None
+
+    @property
+    def y_steps(self) -> tuple[int, int, int]:
+        """Elements of the output from one (image, row, pixel) to the next."""
+        if self.y_strides is not None:
+            return self.y_strides
+        height, width = self.out_size
+        return height * width * self.out_channels, width * self.out_channels, self.out_channels
+
+    @property
+    def r_steps(self) -> tuple[int, int, int]:
+        """The same of the residual."""
+        return self.r_strides or self.y_steps
 
     @property
     def out_size(self) -> tuple[int, int]:

@@ -102,8 +102,8 @@ class WinogradPlan:
         return emit(self.tile, self.target)
 
     def arguments(self) -> NDArray[np.int64]:
-        """The argument block; x, w, b, y and scratch (fields 0 to 4) are for the call to fill."""
-        empty = dict.fromkeys(("x", "w", "b", "y", "scratch"), 0)
+        """The argument block; its first fields, up to scratch, are for the call to fill."""
+        empty = dict.fromkeys(("x", "w", "b", "r", "y", "scratch"), 0)
         block = Layout.of(fields(DTYPES[self.tile.dtype]))
         return block.pack(**empty, table=self.table.ctypes.data, **self.numbers)
 

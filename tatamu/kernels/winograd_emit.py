@@ -88,7 +88,7 @@ class WinogradTile:
 
 def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
-    pointers = {n: PointerTo(t) for n in ("x", "w", "b", "y", "scratch")}
+    pointers = {n: PointerTo(t) for n in ("x", "w", "b", "r", "y", "scratch")}
     return {**pointers, "table": PointerTo(I64), **dict.fromkeys(NUMBERS, I64)}
 
 

@@ -48,7 +48,7 @@ class Launch:
 
 
 class ConvLaunch:
-    """One plan of a convolution, ready to be called from any thread with four addresses."""
+    """One plan of a convolution, ready to be called from any thread with its addresses."""
 
     __slots__ = ("_launch", "_scratch", "code", "plan")
 
@@ -58,8 +58,8 @@ class ConvLaunch:
         self.code = self._launch.code
         self._scratch = plan.scratch * plan.problem.itemsize
 
-    def __call__(self, x: int, weights: int, bias: int, y: int) -> None:
+    def __call__(self, x: int, weights: int, bias: int, y: int, residual: int = 0) -> None:
         """Convolve: addresses of the input's first element, packed weights and bias, output."""
         workers = self._launch.workers()
         scratch = Storage(self._scratch * workers)  # of this call: others may run beside it
-        self._launch((x, weights, bias, y, scratch.address), workers)
+        self._launch((x, weights, bias, residual, y, scratch.address), workers)
