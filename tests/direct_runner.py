@@ -66,7 +66,7 @@ class Runner:
             "y": np.full(images * height * width * channels, np.nan, p.dtype),
             "scratch": np.full(2 * plan.scratch, np.nan, p.dtype),
         }
-        tables = [n for n in ("rows", "segments", "table") if hasattr(plan, n)]
+        tables = [n for n in ("rows", "taps", "segments", "table") if hasattr(plan, n)]
         arrays |= {n: getattr(plan, n).reshape(-1) for n in tables}
         given = {n: a[: a.size - (n == short)] for n, a in arrays.items()}
         self._kernel(**given, **plan.numbers, end=plan.items, worker=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tatamu.geometry import ArgumentError, ConvSpec, LeftOver, Window, adaptive_bins, fold
+from tatamu.geometry import ArgumentError, LeftOver, Window, adaptive_bins, fold, phases
 
 
 def windows() -> st.SearchStrategy[Window]:
@@ -202,33 +202,38 @@ def test_a_window_of_nothing_is_refused(window: tuple[int, ...]) -> None:
 
 
 @given(
-    st.integers(1, 5), st.integers(1, 3), st.integers(0, 9), st.integers(0, 9), st.integers(1, 12)
+    st.integers(1, 6),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    st.integers(1, 9),
+    st.integers(0, 3),
 )
-def test_gradients_go_back_along_the_taps(
-    kernel: int, dilation: int, before: int, after: int, size: int
+def test_phases_are_the_transposed_axis_taken_apart(
+    kernel: int, stride: int, dilation: int, pad: tuple[int, int], size: int, extra: int
 ) -> None:
-    window = Window(kernel, 1, dilation, (before, after))
-    back = window.backwards()
-    if max(before, after) >= window.extent:
-        assert back is None
-        return
-    assert back is not None
-    count = window.out(size)
-    assume(count >= 1)
-    read = {(tap, o, k) for o in range(count) for k, tap in enumerate(window.taps(o))}
-    given_back = {
-        (position, o, kernel - 1 - k)
-        for position in range(back.out(count))
-        for k, o in enumerate(back.taps(position))
-    }
-    assert back.out(count) == size
-    assert {r for r in read if 0 <= r[0] < size} == {g for g in given_back if 0 <= g[1] < count}
-
-
-def test_no_plain_window_leads_back_from_a_stride() -> None:
-    assert Window(3, stride=2).backwards() is None
-    assert ConvSpec.make(3, stride=(1, 2)).backwards() is None
-    assert ConvSpec.make(3, transposed=True).backwards() is None
+    window = Window(kernel, stride, dilation, pad)
+    out = window.back(size, extra)
+    assume(out >= 1)
+    stamped: dict[int, set[tuple[int, int]]] = {o: set() for o in range(out)}
+    for i in range(size):
+        for j in range(kernel):
+            o = i * stride + j * dilation - pad[0]
+            if o in stamped:
+                stamped[o].add((i, j))
+    found = {}
+    for phase in phases(window, size, out):
+        for q in range(phase.count):
+            met = set()
+            if phase.window is not None:
+                inside = range(phase.stop - phase.start)
+                reads = zip(phase.window.taps(q), phase.taps, strict=True)
+                met = {(at + phase.start, j) for at, j in reads if at in inside}
+            found[phase.first + q * phase.step] = met
+        if phase.window is not None:
+            assert phase.window.out(phase.stop - phase.start) == phase.count
+            assert phase.window.stride == 1
+    assert found == stamped
 
 
 @given(

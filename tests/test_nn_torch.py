@@ -19,8 +19,12 @@ from tatamu.dtypes import BY_NAME, promote
 from tatamu.nn import functional as F
 
 FIXTURES = Path(__file__).parent / "fixtures"
-ARRAYS = np.load(FIXTURES / "nn.npz")
-CASES = json.loads((FIXTURES / "nn.json").read_text(encoding="utf-8"))
+SUITES = ("nn", "conv")
+FILES = {suite: np.load(FIXTURES / f"{suite}.npz") for suite in SUITES}
+DOCUMENTS = {
+    suite: json.loads((FIXTURES / f"{suite}.json").read_text(encoding="utf-8")) for suite in SUITES
+}
+ARRAYS, CASES = FILES["nn"], DOCUMENTS["nn"]
 NAMES = {"torch": tatamu, "nn": nn, "F": F}
 
 
@@ -35,38 +39,44 @@ def ours(text: str) -> str:
     return text.replace("torch.", "tatamu.")
 
 
-def ids(kind: str) -> list[str]:
-    return [case["code"] for case in CASES[kind]]
+def every(kind: str) -> Any:
+    """All cases of a kind, of all suites: (suite, place among them, case)."""
+    cases = [
+        pytest.param(suite, place, case, id=case["code"])
+        for suite in SUITES
+        for place, case in enumerate(DOCUMENTS[suite][kind])
+    ]
+    return pytest.mark.parametrize(("suite", "place", "case"), cases)
 
 
-@pytest.mark.parametrize("place", range(len(CASES["layers"])), ids=ids("layers"))
-def test_layers_give_torchs_numbers(place: int) -> None:
-    module = eval(CASES["layers"][place]["code"], dict(NAMES)).double()
+@every("layers")
+def test_layers_give_torchs_numbers(suite: str, place: int, case: dict[str, Any]) -> None:
+    arrays = FILES[suite]
+    module = eval(case["code"], dict(NAMES)).double()
     prefix = f"layer{place}."
-    state = {name: tatamu.tensor(ARRAYS[prefix + name]) for name, _ in module.named_parameters()}
+    state = {name: tatamu.tensor(arrays[prefix + name]) for name, _ in module.named_parameters()}
     module.load_state_dict(state)
-    x = tatamu.tensor(ARRAYS[prefix + "x"], requires_grad=True)
+    x = tatamu.tensor(arrays[prefix + "x"], requires_grad=True)
     y = module(x)
-    np.testing.assert_allclose(y.detach().numpy(), ARRAYS[prefix + "y"], rtol=1e-12, atol=1e-12)
-    y.backward(tatamu.tensor(ARRAYS[prefix + "g"]))
+    np.testing.assert_allclose(y.detach().numpy(), arrays[prefix + "y"], rtol=1e-12, atol=1e-12)
+    y.backward(tatamu.tensor(arrays[prefix + "g"]))
     assert x.grad is not None
-    np.testing.assert_allclose(x.grad.numpy(), ARRAYS[prefix + "dx"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(x.grad.numpy(), arrays[prefix + "dx"], rtol=1e-12, atol=1e-12)
     for name, parameter in module.named_parameters():
-        expected = ARRAYS[f"{prefix}d{name}"]
+        expected = arrays[f"{prefix}d{name}"]
         np.testing.assert_allclose(parameter.grad.numpy(), expected, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("case", CASES["reprs"], ids=ids("reprs"))
-def test_text_is_torchs(case: dict[str, str]) -> None:
+@every("reprs")
+def test_text_is_torchs(suite: str, place: int, case: dict[str, str]) -> None:
     assert repr(eval(case["code"], dict(NAMES))) == ours(case["text"])
 
 
-@pytest.mark.parametrize("place", range(len(CASES["values"])), ids=ids("values"))
-def test_values_are_torchs(place: int) -> None:
-    case = CASES["values"][place]
+@every("values")
+def test_values_are_torchs(suite: str, place: int, case: dict[str, str]) -> None:
     y = run(case["code"])
     assert y.dtype is BY_NAME[case["dtype"]]
-    expected = ARRAYS[f"value{place}"]
+    expected = FILES[suite][f"value{place}"]
     assert tuple(y.shape) == expected.shape
     y = y.detach()
     got = (y.float() if y.dtype is tatamu.bfloat16 else y).numpy()
@@ -74,13 +84,14 @@ def test_values_are_torchs(place: int) -> None:
     np.testing.assert_allclose(got, expected, rtol=3e-7, atol=0)
 
 
-@pytest.mark.parametrize("case", CASES["errors"], ids=ids("errors"))
-def test_errors_open_with_torchs_sentence(case: dict[str, str]) -> None:
+@every("errors")
+def test_errors_open_with_torchs_sentence(suite: str, place: int, case: dict[str, str]) -> None:
     with pytest.raises(Exception) as caught, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run(case["code"])
     expected = ours(case["text"]).split("\n")[0]
-    assert str(caught.value).split("\n")[0].strip("'\"") == expected.strip("'\"")
+    got = ours(str(caught.value)).split("\n")[0]
+    assert got.strip("'\"") == expected.strip("'\"")
     kinds = {kind.__name__ for kind in type(caught.value).__mro__}
     assert case["kind"] in kinds
 

@@ -7,6 +7,7 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
+from tatamu.geometry.phases import Phase, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
@@ -23,12 +24,14 @@ __all__ = [
     "GeometryError",
     "Lang",
     "LeftOver",
+    "Phase",
     "PoolSpec",
     "ReceptiveField",
     "Window",
     "adaptive_bins",
     "fold",
     "parameter_formula",
+    "phases",
     "receptive_field",
     "receptive_words",
 ]

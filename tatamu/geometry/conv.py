@@ -202,22 +202,13 @@ input[2, 6, 5, 5] to have 5 channels, but got 6 channels instead
             raise misfits.output_size(self, sizes, wanted, smallest)
         return replace(self, output_padding=extra)
 
-    def backwards(self) -> ConvSpec | None:
-        """The convolution that turns the output's gradient into the input's, weights turned round.
+    def forwards(self) -> ConvSpec:
+        """The convolution that a transposed one is the transpose of.
 
-        None where there is none: with a stride, or with padding wider than the window reaches.
-
-        >>> spec = ConvSpec.make(3, padding=(0, 1)).backwards()
-        >>> spec.out_size((8, 10)), ConvSpec.make(3, padding=(0, 1)).out_size((10, 10))
-        ((10, 10), (8, 10))
+        >>> ConvSpec.make(3, stride=2, transposed=True, output_padding=1).forwards().transposed
+        False
         """
-        windows = [window.backwards() for window in self.windows]
-        pads = [window.pad for window in windows if window is not None]
-        if self.transposed or len(pads) < self.dims:
-            return None
-        return ConvSpec.make(
-            self.kernel, 1, tuple(pads), self.dilation, self.groups, dims=self.dims
-        )
+        return replace(self, transposed=False, output_padding=(0,) * self.dims)
 
     def macs(self, input_shape: Sequence[int], weight_shape: Sequence[int]) -> int:
         """Multiply-adds of the layer, those with padding included, the bias not.

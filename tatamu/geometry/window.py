@@ -112,19 +112,6 @@ class Window:
         reach = self.dilation * (self.kernel - 1) + output_padding + 1
         return (size - 1) * self.stride - before - after + reach
 
-    def backwards(self) -> Window | None:
-        """The window that carries gradients from outputs to inputs, its kernel turned round.
-
-        None where it is no plain window: with a stride, or with padding that some taps never leave.
-
-        >>> Window(3, pad=(0, 1)).backwards()
-        Window(kernel=3, stride=1, dilation=1, pad=(2, 1))
-        """
-        before, after = (self.extent - 1 - n for n in self.pad)
-        if self.stride != 1 or min(before, after) < 0:
-            return None
-        return Window(self.kernel, 1, self.dilation, (before, after))
-
     def taps(self, o: int) -> range:
         """The positions that output `o` reads, in kernel order; outside 0..size they are padding.
 

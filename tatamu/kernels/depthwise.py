@@ -12,6 +12,7 @@ from tatamu.geometry import Window
 from tatamu.kernels.depthwise_emit import SEGMENT, emit, fields, symbol
 from tatamu.kernels.direct import cover, row_table
 from tatamu.kernels.direct_emit import Tile, pixels_by_vectors
+from tatamu.kernels.epilogue import PLAIN
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.stage import Layout, Module, Target
 
@@ -27,6 +28,8 @@ def accepts(problem: ConvProblem, target: Target) -> str | None:
     if problem.group_channels != (1, 1) or problem.spec.groups < 2:
         inputs, outputs = problem.group_channels
         return f"groups have {inputs} input and {outputs} output channels; it needs 1 and 1"
+    if problem.y_strides is not None or problem.epilogue != PLAIN:
+        return "it writes plain sums to an output without gaps"
     if not readable(problem):
         return "channels must lie next to one another in memory"
     return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tatamu.kernels.direct_emit import ROW, Tile
+from tatamu.kernels.direct_emit import Tile
 from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
@@ -25,6 +25,8 @@ from tatamu.stage import (
     Value,
 )
 
+# What the kernel reads of each output row.
+ROW = ("first_row", "first_kernel_row", "kernel_rows")
 # What the kernel reads of each tile of a row; `touches` is whether it reads padding.
 SEGMENT = ("first_pixel", "pixels", "out_pixel", "touches")
 

@@ -6,14 +6,16 @@ in addresses. `direct_emit` is the code that follows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamu.geometry import Window
-from tatamu.kernels.direct_emit import ROW, SEGMENT, Tile, emit, fields, least_waste
+from tatamu.geometry import ConvSpec, Window
+from tatamu.kernels.direct_emit import ROW, SEGMENT, TAP, Tile, emit, fields, least_waste
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.stage import Layout, Module, Target
 
@@ -33,7 +35,7 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     """None if direct convolution can run this problem, else why it cannot."""
     if target is None:
         return "llvmlite is missing or has no code generator for this processor"
-    reason = unserved(problem)
+    reason = unserved(problem, planes=True)
     if reason is not None:
         return reason
     if not readable(problem):
@@ -54,11 +56,12 @@ class DirectPlan:
     tile: Tile
     target: Target
     rows: NDArray[np.int64]
+    taps: NDArray[np.int64]
     segments: NDArray[np.int64]
     numbers: dict[str, int]
     items: int
     scratch: int
-    y_shape: tuple[int, int, int, int]
+    y_shape: tuple[int, ...]
 
     @property
     def label(self) -> str:
@@ -76,7 +79,7 @@ class DirectPlan:
 
     def arguments(self) -> NDArray[np.int64]:
         """The argument block; its first fields, up to scratch, are for the call to fill."""
-        addresses = {"rows": self.rows.ctypes.data, "segments": self.segments.ctypes.data}
+        addresses = {n: getattr(self, n).ctypes.data for n in ("rows", "taps", "segments")}
         empty = dict.fromkeys(("x", "w", "b", "r", "y", "scratch"), 0)
         return Layout.of(fields(DTYPES[self.tile.dtype])).pack(**empty, **addresses, **self.numbers)
 
@@ -91,25 +94,27 @@ class DirectPlan:
         planar = _order(self.problem) == "planar"
         return (
             "direct",
-            self.tile,
-            self.target.isa,
+            self.tile.channels,
+            self.tile.lanes,
             self.problem.spec.groups,
             planar,
             _block(self.problem, self.tile.channels),
         )
 
     def pack_weight(self, weight: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Weights (out, in, rows, columns) in the order in which the kernel reads them."""
+        """Weights (out, in, kernel) in the order in which the kernel reads them."""
         groups, panels = self.numbers["groups"], self.numbers["panels"]
         width = self.tile.channels
         inputs, outputs = self.problem.group_channels
-        height, columns = self.problem.spec.kernel
-        wide = np.zeros((groups, panels * width, inputs, height, columns), weight.dtype)
-        wide[:, :outputs] = weight.reshape(groups, outputs, inputs, height, columns)
-        split = wide.reshape(groups, panels, width, inputs, height, columns)
+        kernel = self.problem.spec.kernel
+        wide = np.zeros((groups, panels * width, inputs, *kernel), weight.dtype)
+        wide[:, :outputs] = weight.reshape(groups, outputs, inputs, *kernel)
+        split = wide.reshape(groups, panels, width, inputs, *kernel)
+        last = split.ndim - 1
         if _order(self.problem) == "planar":
-            return np.ascontiguousarray(split.transpose(0, 1, 4, 3, 5, 2))
-        taps = split.transpose(0, 1, 4, 5, 3, 2)
+            order = (0, 1, *range(4, last), 3, last, 2)
+            return np.ascontiguousarray(split.transpose(order))
+        taps = split.transpose(0, 1, *range(4, last + 1), 3, 2)
         size = _block(self.problem, width)
         blocks = [
             taps[..., at : at + size, :].reshape(groups, panels, -1)
@@ -130,22 +135,22 @@ class DirectPlan:
 @lru_cache(maxsize=1024)
 def plan(problem: ConvProblem, target: Target) -> DirectPlan:
     """Work out the plan; ``accepts(problem, target)`` must be None."""
-    y_shape = (problem.x_shape[0], problem.out_channels, *problem.out_size)
+    y_shape = problem.y_shape
     if _is_matrix_product(problem):
         problem = _as_one_row(problem)
     spec = problem.spec
-    images, _, height, width = problem.x_shape
-    out_height, out_width = problem.out_size
+    images, width = problem.x_shape[0], problem.x_shape[-1]
     inputs, outputs = problem.group_channels
-    kernel_height, kernel_width = spec.kernel
+    kernel_rows, kernel_width = prod(spec.kernel[:-1]), spec.kernel[-1]
+    dilation = spec.dilation[-1]
     tile = choose_tile(problem, target)
     panel = tile.channels
     panels = -(-outputs // panel)
-    rows = row_table(spec.windows[0], height, out_height)
-    segments = segment_table(spec.windows[1], width, out_width, tile)
-    x_n, x_c, x_h, x_w = problem.x_strides
+    rows, row_taps = row_schedule(problem)
+    segments = segment_table(spec.windows[-1], width, problem.out_size[-1], tile)
+    x_n, x_c, x_w = (problem.x_strides[i] for i in (0, 1, -1))
     planar = _order(problem) == "planar"
-    merged = not planar and spec.dilation[1] == 1 and x_w == inputs
+    merged = not planar and dilation == 1 and x_w == inputs
     block = _block(problem, panel)
     blocks = -(-inputs // block)
     merged = merged and blocks == 1
@@ -155,26 +160,26 @@ def plan(problem: ConvProblem, target: Target) -> DirectPlan:
     elif merged:
         two, run, last_run, x_two = 1, kernel_width * inputs, kernel_width * inputs, 0
     else:
-        two, run, last_run, x_two = kernel_width, block, last, spec.dilation[1] * x_w
-    taps = kernel_height * kernel_width
+        two, run, last_run, x_two = kernel_width, block, last, dilation * x_w
+    taps = kernel_rows * kernel_width
     tiles = len(rows) * len(segments)
     chunk = _chunk(2 * tile.pixels * panel * inputs * taps, tiles)
-    patch = kernel_height * (inputs if planar else block) * int(segments[:, 3].max())
+    patch = kernel_rows * (inputs if planar else block) * int(segments[:, 3].max())
     scratch = -(-(tile.pixels * panel + patch) // 16) * 16
     chunks = -(-tiles // chunk)
     numbers = {
         "tiles": tiles, "row_segments": len(segments), "chunk_tiles": chunk, "chunks": chunks,
         "panels": panels, "groups": spec.groups,
-        "x_n": x_n, "x_g": inputs * x_c, "x_h": x_h, "x_w": x_w, "x_kh": spec.dilation[0] * x_h,
-        "x_two": x_two, "x_block": block, "step": spec.stride[1],
-        "y_n": out_height * out_width * problem.out_channels,
-        "y_h": out_width * problem.out_channels, "y_w": problem.out_channels,
+        "x_n": x_n, "x_g": inputs * x_c, "x_w": x_w,
+        "x_two": x_two, "x_block": block, "step": spec.stride[-1],
+        "y_n": problem.y_steps[0], "y_w": problem.y_steps[-1],
+        "r_n": problem.r_steps[0], "r_w": problem.r_steps[-1],
         "out_channels": outputs, "last_channels": outputs - (panels - 1) * panel,
         "blocks": blocks, "two": two, "run": run, "last_run": last_run,
         "w_panel": taps * inputs * panel, "w_block": taps * block * panel,
         "planes": inputs if planar else 1, "x_plane": x_c if planar else 0,
         "unit": 1 if planar else block, "last_unit": 1 if planar else last,
-        "patch_two": 0 if planar else spec.dilation[1], "patch_two_by_width": int(planar),
+        "patch_two": 0 if planar else dilation, "patch_two_by_width": int(planar),
         "scratch_size": scratch,
     }  # fmt: skip
     return DirectPlan(
@@ -182,6 +187,7 @@ def plan(problem: ConvProblem, target: Target) -> DirectPlan:
         tile=tile,
         target=target,
         rows=rows,
+        taps=row_taps,
         segments=segments,
         numbers=numbers,
         items=images * spec.groups * panels * chunks,
@@ -199,12 +205,58 @@ def choose_tile(problem: ConvProblem, target: Target) -> Tile:
     lanes = target.lanes(DTYPES[problem.dtype])
     while lanes // 2 >= max(outputs, 2):
         lanes //= 2
-    return Tile(problem.dtype, *least_waste(target, -(-outputs // lanes)), lanes)
+    shape = least_waste(target, -(-outputs // lanes))
+    return Tile(problem.dtype, *shape, lanes, problem.epilogue)
+
+
+def row_schedule(problem: ConvProblem) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each output row: where its window begins, and which kernel rows lie inside the picture.
+
+    Rows that lose the same kernel rows share their list. With planes, rows are those of all planes
+    and kernel rows those of all the kernel's planes.
+    """
+    spec = problem.spec
+    outer = range(len(spec.windows) - 1)
+    steps = [(problem.x_strides[2 + i], problem.y_steps[1 + i], problem.r_steps[1 + i])
+             for i in outer]  # fmt: skip
+    windows = [spec.windows[i] for i in outer]
+    sizes, counts = problem.x_shape[2:-1], problem.out_size[:-1]
+    rows: list[tuple[int, ...]] = []
+    taps: list[tuple[int, int]] = []
+    places: dict[tuple[range, ...], tuple[int, int]] = {}
+    for at in product(*map(range, counts)):
+        axes = list(zip(windows, at, sizes, strict=True))
+        inside = tuple([window.inside(o, size) for window, o, size in axes])
+        if inside not in places:
+            met = [_tap(spec.kernel, steps, windows, kernel) for kernel in product(*inside)]
+            places[inside] = len(taps), len(met)
+            taps += met
+        x = sum(w.taps(o).start * step[0] for (w, o, _), step in zip(axes, steps, strict=True))
+        y, r = (sum(o * step[i] for o, step in zip(at, steps, strict=True)) for i in (1, 2))
+        rows.append((x, *places[inside], y, r))
+    return (
+        np.array(rows, np.int64).reshape(-1, len(ROW)),
+        np.array(taps, np.int64).reshape(-1, len(TAP)),
+    )
+
+
+def _tap(
+    kernel: tuple[int, ...],
+    steps: list[tuple[int, int, int]],
+    windows: list[Window],
+    at: tuple[int, ...],
+) -> tuple[int, int]:
+    """Where one kernel row reads, counted from where the window begins, and its number."""
+    place, number = 0, 0
+    for size, step, window, k in zip(kernel, steps, windows, at, strict=False):
+        place += k * window.dilation * step[0]
+        number = number * size + k
+    return place, number
 
 
 def row_table(window: Window, size: int, out: int) -> NDArray[np.int64]:
     """For each output row: the first input row it reads and which kernel rows lie inside."""
-    table = np.zeros((out, len(ROW)), np.int64)
+    table = np.zeros((out, 3), np.int64)
     interior = window.interior(size)
     if interior:
         first = window.taps(interior.start).start
@@ -266,7 +318,7 @@ def _chunk(flops: int, tiles: int) -> int:
 def _block(problem: ConvProblem, panel: int) -> int:
     """Input channels of a block."""
     inputs = problem.group_channels[0]
-    taps = problem.spec.kernel[0] * problem.spec.kernel[1]
+    taps = prod(problem.spec.kernel)
     size = inputs * taps * panel * problem.itemsize
     if _order(problem) == "planar" or size <= PANEL_BYTES or inputs <= BLOCK_CHANNELS:
         return inputs
@@ -274,32 +326,41 @@ def _block(problem: ConvProblem, panel: int) -> int:
 
 
 def _order(problem: ConvProblem) -> str | None:
-    channels, columns = problem.group_channels[0], problem.spec.kernel[1]
-    _, x_c, _, x_w = problem.x_strides
+    channels, columns = problem.group_channels[0], problem.spec.kernel[-1]
+    x_c, x_w = problem.x_strides[1], problem.x_strides[-1]
     if x_c == 1 or channels == 1:
         return "channels-last"
-    contiguous_row = x_w == 1 and (problem.spec.dilation[1] == 1 or columns == 1)
+    contiguous_row = x_w == 1 and (problem.spec.dilation[-1] == 1 or columns == 1)
     return "planar" if contiguous_row and channels <= PLANAR_CHANNELS else None
 
 
 def _is_matrix_product(problem: ConvProblem) -> bool:
-    spec = problem.spec
-    plain = all(w == Window(1) for w in spec.windows)
-    images, _, height, width = problem.x_shape
-    x_n, _, x_h, x_w = problem.x_strides
-    dense = x_h == width * x_w and (images == 1 or x_n == height * x_h)
-    return plain and dense and images > 0
+    plain = all(w == Window(1) for w in problem.spec.windows)
+    steps = (problem.x_strides[0], *problem.x_strides[2:])
+    sizes = (problem.x_shape[0], *problem.x_shape[2:])
+    orders = {problem.y_steps, problem.r_steps} == {problem.y_dense}
+    return plain and orders and problem.x_shape[0] > 0 and _evenly_spaced(sizes, steps)
+
+
+def _evenly_spaced(sizes: tuple[int, ...], steps: tuple[int, ...]) -> bool:
+    """Whether all positions lie the last step apart, in order."""
+    wanted = steps[-1]
+    for size, step in zip(reversed(sizes), reversed(steps), strict=True):
+        if size != 1 and step != wanted:
+            return False
+        wanted *= size
+    return True
 
 
 def _as_one_row(problem: ConvProblem) -> ConvProblem:
     """A 1x1 convolution over dense pixels sees one long row."""
-    images, channels, height, width = problem.x_shape
-    _, x_c, _, x_w = problem.x_strides
-    pixels = images * height * width
-    return ConvProblem(
-        problem.spec,
-        problem.dtype,
-        (1, channels, 1, pixels),
-        (pixels * x_w, x_c, pixels * x_w, x_w),
-        problem.out_channels,
+    pixels, x_c, x_w = problem.pixels, problem.x_strides[1], problem.x_strides[-1]
+    spec = ConvSpec.make(1, groups=problem.spec.groups)
+    return replace(
+        problem,
+        spec=spec,
+        x_shape=(1, problem.x_shape[1], 1, pixels),
+        x_strides=(pixels * x_w, x_c, pixels * x_w, x_w),
+        y_strides=None,
+        r_strides=None,
     )

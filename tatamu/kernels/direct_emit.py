@@ -9,9 +9,10 @@ and leave 4 free; 14 by 2 would spill. The tile is all that is compiled in: size
 strides are arguments, so one kernel serves every layer that uses its tile.
 
 The sum is walked as kernel rows x columns x a contiguous run of inputs. Channels-last data with
-undilated columns makes a whole kernel row one run. Rows outside the picture are left out of the
-loop; a tile that touches the left or right padding first gathers its inputs into a zeroed patch.
-Long sums are split into blocks of channels, so that a block of weights stays in the second cache.
+undilated columns makes a whole kernel row one run. Which kernel rows lie inside the picture, and
+where, is a list that output rows share, so that pictures of three axes are no different; a tile
+that touches the left or right padding first gathers its inputs into a zeroed patch. Long sums are
+split into blocks of channels, so that a block of weights stays in the second cache.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tatamu.kernels.copying import copy_function, zero_function
+from tatamu.kernels.epilogue import PLAIN, Epilogue, finish_function
 from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
@@ -49,8 +51,10 @@ SIZES = {
     14: (1, 2, 4, 7, 10, 14),
 }  # fmt: skip
 
-# Rows of the schedule: what the kernel reads of each output row and of each tile in a row.
-ROW = ("first_row", "first_kernel_row", "kernel_rows")
+# Rows of the schedule: what the kernel reads of each output row, of each kernel row that such a
+# row meets (places in the input count from where the window begins), and of each tile in a row.
+ROW = ("x", "first_tap", "taps", "y", "r")
+TAP = ("x", "kernel_row")
 SEGMENT = ("first_pixel", "pixels", "out_pixel", "patch", "valid_from", "valid_to")
 
 
@@ -62,6 +66,7 @@ class Tile:
     pixels: int
     vectors: int
     lanes: int
+    epilogue: Epilogue = PLAIN
 
     @property
     def channels(self) -> int:
@@ -75,7 +80,8 @@ class Tile:
 
     def symbol(self, target: Target) -> str:
         """The name of its kernel."""
-        return f"direct_{self.dtype}_{self.pixels}x{self.vectors}x{self.lanes}_{target.tag}"
+        shape = f"{self.pixels}x{self.vectors}x{self.lanes}"
+        return f"direct_{self.dtype}_{shape}{self.epilogue.tag}_{target.tag}"
 
 
 def pixels_by_vectors(target: Target) -> dict[int, int]:
@@ -96,11 +102,11 @@ def least_waste(target: Target, needed: int) -> tuple[int, int]:
 NUMBERS = (
     # work item i is ((image * groups + group) * panels + panel) * chunks + chunk
     "tiles", "row_segments", "chunk_tiles", "chunks", "panels", "groups",
-    # input strides, in elements: image, group, row, pixel, kernel row, second loop, block
-    "x_n", "x_g", "x_h", "x_w", "x_kh", "x_two", "x_block",
+    # input strides, in elements: image, group, pixel, second loop, block
+    "x_n", "x_g", "x_w", "x_two", "x_block",
     "step",  # from one output pixel to the next, in input pixels
-    # output strides; channels of a group and of its last panel
-    "y_n", "y_h", "y_w", "out_channels", "last_channels",
+    # strides of the output and of the residual; channels of a group and of its last panel
+    "y_n", "y_w", "r_n", "r_w", "out_channels", "last_channels",
     # the sum: blocks, second loop, contiguous run; the last block's run may be shorter
     "blocks", "two", "run", "last_run", "w_panel", "w_block",
     # the patch: planes per kernel row, elements of one position, the second loop's stride
@@ -112,7 +118,7 @@ NUMBERS = (
 def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
     pointers = {n: PointerTo(t) for n in ("x", "w", "b", "r", "y", "scratch")}
-    tables = {n: PointerTo(I64) for n in ("rows", "segments")}
+    tables = {n: PointerTo(I64) for n in ("rows", "taps", "segments")}
     return {**pointers, **tables, **dict.fromkeys(NUMBERS, I64)}
 
 
@@ -124,6 +130,7 @@ def emit(tile: Tile, target: Target, *, debug: bool = False) -> Module:
         copy=copy_function(m, t),
         gather=_gather(m, t),
         tiles={n: _tile(m, tile, t, n) for n in tile.sizes},
+        finish=finish_function(m, t, tile.epilogue),
     )
     f, a = m.task(fields(t))
     with f.denormals_flushed():
@@ -137,6 +144,7 @@ class _Pieces:
     copy: Function
     gather: Function
     tiles: dict[int, Function]
+    finish: Function | None
 
 
 def _tile(m: Module, tile: Tile, t: Type, pixels: int) -> Function:
@@ -144,8 +152,8 @@ def _tile(m: Module, tile: Tile, t: Type, pixels: int) -> Function:
     shared = PointerTo(t, shared=True)  # a later block starts from what the earlier one stored
     f = m.function(f"tile{pixels}", {
         "x": PointerTo(t), "w": PointerTo(t), "init": shared, "y": shared,
-        "init_px": I64, "y_px": I64, "x_px": I64, "kernel_rows": I64, "x_kh": I64,
-        "two": I64, "x_two": I64, "run": I64,
+        "init_px": I64, "y_px": I64, "x_px": I64, "taps": PointerTo(I64), "count": I64,
+        "by_table": I64, "by_order": I64, "two": I64, "x_two": I64, "run": I64,
     })  # fmt: skip
     a = f.args
     x, w, init, y = (a.pointer(n) for n in ("x", "w", "init", "y"))
@@ -165,9 +173,12 @@ def _tile(m: Module, tile: Tile, t: Type, pixels: int) -> Function:
             for v in vectors:
                 acc[i][v].set(f.fma(value, weights[v], acc[i][v]))
 
-    for kh in f.loop(a.kernel_rows):
+    for tap in f.loop(a.count):
+        entry = a.pointer("taps").at(tap * len(TAP))
+        row = x.at(entry.load(0) * a.by_table + tap * a.by_order)
+        at.set(entry.load(1) * a.two * a.run * width)
         for second in f.loop(a.two):
-            start = x.at(kh * a.x_kh + second * a.x_two)
+            start = row.at(second * a.x_two)
             inputs = [start.at(a.x_px * i) for i in range(pixels)]
             whole = a.run // UNROLL * UNROLL
             for r in f.loop(whole, step=UNROLL):
@@ -191,16 +202,17 @@ def _gather(m: Module, t: Type) -> Function:
     """
     copy, zero = m.functions[0], zero_function(m, t)
     f = m.function("gather", {
-        "x": PointerTo(t), "patch": PointerTo(t), "kernel_rows": I64, "x_kh": I64,
+        "x": PointerTo(t), "patch": PointerTo(t), "taps": PointerTo(I64), "count": I64,
         "planes": I64, "x_plane": I64, "width": I64, "valid_from": I64, "valid_to": I64,
         "unit": I64, "x_w": I64,
     })  # fmt: skip
     a = f.args
     unit = a.unit
-    for kh in f.loop(a.kernel_rows):
+    for tap in f.loop(a.count):
+        row = a.pointer("x").at(a.pointer("taps").load(tap * len(TAP)))
         for plane in f.loop(a.planes):
-            source = a.pointer("x").at(kh * a.x_kh + plane * a.x_plane)
-            to = a.pointer("patch").at((kh * a.planes + plane) * a.width * unit)
+            source = row.at(plane * a.x_plane)
+            to = a.pointer("patch").at((tap * a.planes + plane) * a.width * unit)
             f.call(zero, to, a.valid_from * unit)
             with f.when(a.x_w == unit) as dense:
                 f.call(
@@ -237,7 +249,8 @@ def _item(f: Function, a: Arguments, item: Value, tile: Tile, t: Type, pieces: _
             x=a.pointer("x").at(image * a.x_n + group * a.x_g + block * a.x_block),
             w=a.pointer("w").at(all_panels * a.w_panel + block * a.w_block),
             bias=a.pointer("b").at(all_panels * width),
-            is_first=block == 0,
+            r=a.pointer("r").at(image * a.r_n + group * a.out_channels + panel * width),
+            is_first=block == 0, is_last=end,
             run=f.select(end, a.last_run, a.run),
             unit=f.select(end, a.last_unit, a.unit),
             out=scratch, patch=scratch.at(tile.pixels * width),
@@ -264,7 +277,9 @@ class _Part:
     x: Pointer
     w: Pointer
     bias: Pointer
+    r: Pointer
     is_first: Value
+    is_last: Value
     run: Value
     unit: Value
     out: Pointer
@@ -275,41 +290,29 @@ def _one_tile(part: _Part, row: Value, segment: Value, pieces: _Pieces) -> None:
     """Find a tile's inputs and outputs and run it."""
     f, a = part.f, part.a
     rows = a.pointer("rows").at(row * len(ROW))
-    first_row, first_kernel_row, kernel_rows = (rows.load(i) for i in range(len(ROW)))
+    x_row, first_tap, count, y_row, r_row = (rows.load(i) for i in range(len(ROW)))
+    taps = a.pointer("taps").at(first_tap * len(TAP))
     entry = a.pointer("segments").at(segment * len(SEGMENT))
     first_pixel, pixels, out_pixel, width, valid_from, valid_to = (
         entry.load(i) for i in range(len(SEGMENT))
     )
-    source = part.x.at(first_row * a.x_h + first_pixel * a.x_w)
-    weights = part.w.at(first_kernel_row * a.two * part.run * part.width)
+    source = part.x.at(x_row + first_pixel * a.x_w)
     touches = width > 0
     with f.when(touches):
-        f.call(
-            pieces.gather,
-            source,
-            part.patch,
-            kernel_rows,
-            a.x_kh,
-            a.planes,
-            a.x_plane,
-            width,
-            valid_from,
-            valid_to,
-            part.unit,
-            a.x_w,
-        )
-    row_size = a.planes * width * part.unit
+        f.call(pieces.gather, source, part.patch, taps, count, a.planes, a.x_plane, width,
+               valid_from, valid_to, part.unit, a.x_w)  # fmt: skip
     x = f.select_pointer(touches, part.patch, source)
-    x_kh = f.select(touches, row_size, a.x_kh)
+    by_table = f.select(touches, f.constant(0, I64), 1)
+    by_order = f.select(touches, a.planes * width * part.unit, 0)
     x_px = a.step * f.select(touches, part.unit, a.x_w)
     patch_two = a.patch_two * part.unit + a.patch_two_by_width * width
     x_two = f.select(touches, patch_two, a.x_two)
-    y = part.y.at(row * a.y_h + out_pixel * a.y_w)
+    y = part.y.at(y_row + out_pixel * a.y_w)
 
     def run(init: Pointer, init_px: object, out: Pointer, out_px: object) -> None:
         f.switch(pixels, {
-            n: partial(f.call, tile, x, weights, init, out, init_px, out_px, x_px, kernel_rows,
-                       x_kh, a.two, x_two, part.run)
+            n: partial(f.call, tile, x, part.w, init, out, init_px, out_px, x_px, taps, count,
+                       by_table, by_order, a.two, x_two, part.run)
             for n, tile in pieces.tiles.items()
         })  # fmt: skip
 
@@ -318,6 +321,10 @@ def _one_tile(part: _Part, row: Value, segment: Value, pieces: _Pieces) -> None:
         run(init, f.select(part.is_first, f.constant(0, I64), a.y_w), y, a.y_w)
     with full.otherwise():
         _through_scratch(part, y, pixels, pieces, run)
+    if pieces.finish is not None:
+        with f.when(part.is_last):
+            r = part.r.at(r_row + out_pixel * a.r_w)
+            f.call(pieces.finish, y, r, pixels, part.channels, a.y_w, a.r_w)
 
 
 def _through_scratch(

@@ -13,10 +13,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tatamu.stage import Function, Value
+from tatamu.stage import I64, Function, Module, PointerTo, Type, Value
 from tatamu.stage import math as vector
 
-__all__ = ["ACTIVATIONS", "PLAIN", "Epilogue", "finished"]
+__all__ = ["ACTIVATIONS", "PLAIN", "Epilogue", "finish_function", "finished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,36 @@ def finished(f: Function, epilogue: Epilogue, value: Value, residual: Value | No
     if epilogue.activation == "leaky_relu":
         return f.select(value < 0.0, value * epilogue.slope, value)
     return ACTIVATIONS[epilogue.activation](f, value)
+
+
+def finish_function(m: Module, t: Type, epilogue: Epilogue) -> Function | None:
+    """``finish(y, r, pixels, channels, y_px, r_px)`` finishes sums that have just been stored.
+
+    They are still in the first cache, so reading them back costs little beside the sums. None for
+    an epilogue that does nothing.
+    """
+    if epilogue == PLAIN:
+        return None
+    f = m.function("finish", {
+        "y": PointerTo(t), "r": PointerTo(t), "pixels": I64, "channels": I64,
+        "y_px": I64, "r_px": I64,
+    })  # fmt: skip
+    a, lanes = f.args, m.target.lanes(t)
+    whole = a.channels // lanes * lanes
+
+    def step(p: Value, c: Value, mask: Value | None) -> None:
+        y, r = (a.pointer(n).at(p * px) for n, px in (("y", a.y_px), ("r", a.r_px)))
+        residual = r.vec(c, lanes, mask) if epilogue.residual else None
+        y.store(c, finished(f, epilogue, y.vec(c, lanes, mask), residual), mask)
+
+    for p in f.loop(a.pixels):
+        for c in f.loop(whole, step=lanes):
+            step(p, c, None)
+    with f.when(a.channels > whole):
+        mask = f.first_lanes(a.channels - whole, lanes)
+        for p in f.loop(a.pixels):
+            step(p, whole, mask)
+    return f
 
 
 def _relu(f: Function, x: Value) -> Value:

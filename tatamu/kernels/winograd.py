@@ -40,6 +40,8 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
         return f"it computes in {' and '.join(DTYPES)}, not in {problem.dtype}"
     if spec.transposed:
         return "it does not serve transposed convolution"
+    if len(spec.windows) != 2:
+        return f"it serves pictures of two axes, not of {len(spec.windows)}"
     if spec.kernel != (3, 3):
         return f"it needs a 3×3 window, not {'×'.join(map(str, spec.kernel))}"
     if spec.stride != (1, 1):
@@ -74,7 +76,7 @@ class WinogradPlan:
     numbers: dict[str, int]
     items: int
     scratch: int
-    y_shape: tuple[int, int, int, int]
+    y_shape: tuple[int, ...]
 
     @property
     def label(self) -> str:
@@ -95,7 +97,8 @@ class WinogradPlan:
     @property
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on."""
-        return ("winograd", self.tile, self.target.isa)
+        tile = self.tile
+        return ("winograd", tile.outputs, tile.channels, tile.lanes)
 
     def emit(self) -> Module:
         """The kernel itself, to be compiled."""
@@ -135,8 +138,7 @@ def plan(problem: ConvProblem, target: Target) -> WinogradPlan:
 
 def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> WinogradPlan:
     """The plan with a given tile."""
-    images, channels, _, _ = problem.x_shape
-    height, width = problem.out_size
+    channels = problem.x_shape[1]
     outputs = problem.out_channels
     table = tile_table(problem, tile)
     blocks = -(-len(table) // BLOCK_TILES)
@@ -155,7 +157,8 @@ def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> Winog
         "tiles": len(table), "block_tiles": block, "panels": panels, "shares": shares,
         "inputs": inputs, "channels": channels,
         "last_channels": outputs - (panels - 1) * tile.channels,
-        "x_h": x_h, "x_w": x_w, "y_h": width * outputs, "y_w": outputs,
+        "x_h": x_h, "x_w": x_w, "y_h": problem.y_steps[1], "y_w": problem.y_steps[2],
+        "r_h": problem.r_steps[1], "r_w": problem.r_steps[2],
         "always_gather": int(channels != inputs), "v_plane": v_plane, "m_plane": m_plane,
         "scratch_size": patch_at + tile.points * inputs, "m_at": m_at, "patch_at": patch_at,
         "u_panel": tile.points * inputs * tile.channels,
@@ -168,7 +171,7 @@ def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> Winog
         numbers=numbers,
         items=blocks * shares,
         scratch=numbers["scratch_size"],
-        y_shape=(images, outputs, height, width),
+        y_shape=problem.y_shape,
     )
 
 
@@ -182,7 +185,7 @@ def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
     """F(4x4) or F(2x2), as asked for, with the panel that fits the registers and the layer."""
     lanes = target.lanes(DTYPES[problem.dtype])
     rows, vectors = least_waste(target, -(-problem.out_channels // lanes))
-    return WinogradTile(problem.dtype, outputs, rows, vectors, lanes)
+    return WinogradTile(problem.dtype, outputs, rows, vectors, lanes, problem.epilogue)
 
 
 def cost(problem: ConvProblem, target: Target) -> float:
@@ -219,18 +222,23 @@ def tile_table(problem: ConvProblem, tile: WinogradTile) -> NDArray[np.int64]:
     """Where each tile's inputs and outputs lie, and how much of them is picture."""
     x_n, _, x_h, x_w = problem.x_strides
     height, width = problem.out_size
-    outputs = problem.out_channels
     down = _axis(problem.spec.windows[0], problem.x_shape[2], height, tile)
     across = _axis(problem.spec.windows[1], problem.x_shape[3], width, tile)
     image = np.arange(problem.x_shape[0])[:, None, None]
     row, column = down[:, None, :], across[None, :, :]
+
+    def placed(steps: tuple[int, ...]) -> NDArray[np.int64]:
+        where: NDArray[np.int64] = row[..., 1] * steps[1] + column[..., 1] * steps[2]
+        return image * steps[0] + where[None]
+
     parts = [
         image * x_n + (row[..., 0] * x_h + column[..., 0] * x_w)[None],
-        image * height * width * outputs + (row[..., 1] * width + column[..., 1])[None] * outputs,
+        placed(problem.y_steps),
         *(row[..., i] for i in (2, 3)),
         *(column[..., i] for i in (2, 3)),
         row[..., 4],
         column[..., 4],
+        placed(problem.r_steps),
     ]
     shape = (problem.x_shape[0], len(down), len(across))
     table = np.stack([np.broadcast_to(part, shape) for part in parts], axis=-1)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.kernels.copying import copy_function, zero_function
+from tatamu.kernels.epilogue import PLAIN, Epilogue, finished
 from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
@@ -38,10 +39,10 @@ CHUNK = 64
 UNROLL = 2
 _A, _B = 5 / 8, 3 / 2
 
-# What the kernel reads of each tile: where its inputs and outputs begin (the inputs' corner may
-# lie outside the picture), which rows and columns of the input patch are picture, and how many
-# rows and columns of outputs there are.
-TILE = ("x", "y", "first_row", "last_row", "first_column", "last_column", "rows", "columns")
+# What the kernel reads of each tile: where its inputs, outputs and residuals begin (the inputs'
+# corner may lie outside the picture), which rows and columns of the input patch are picture, and
+# how many rows and columns of outputs there are.
+TILE = ("x", "y", "first_row", "last_row", "first_column", "last_column", "rows", "columns", "r")
 
 NUMBERS = (
     # work item i is block * shares + share: some tiles, and some of the panels
@@ -49,7 +50,7 @@ NUMBERS = (
     # input channels in whole vectors and as they are; output channels of the last panel
     "inputs", "channels", "last_channels",
     # strides, in elements
-    "x_h", "x_w", "y_h", "y_w",
+    "x_h", "x_w", "y_h", "y_w", "r_h", "r_w",
     # whether channels must be filled up to vectors; the planes of points in the scratch memory
     "always_gather", "v_plane", "m_plane", "scratch_size", "m_at", "patch_at", "u_panel",
 )  # fmt: skip
@@ -64,6 +65,7 @@ class WinogradTile:
     rows: int
     vectors: int
     lanes: int
+    epilogue: Epilogue = PLAIN
 
     @property
     def side(self) -> int:
@@ -83,7 +85,7 @@ class WinogradTile:
     def symbol(self, target: Target) -> str:
         """The name of its kernel."""
         shape = f"{self.outputs}_{self.rows}x{self.vectors}x{self.lanes}"
-        return f"winograd_{self.dtype}_{shape}_{target.tag}"
+        return f"winograd_{self.dtype}_{shape}{self.epilogue.tag}_{target.tag}"
 
 
 def fields(t: Type) -> dict[str, Type | PointerTo]:
@@ -268,9 +270,12 @@ def _transform_output(m: Module, tile: WinogradTile, t: Type, whole: bool) -> Fu
             "m": PointerTo(t),
             "bias": PointerTo(t),
             "y": PointerTo(t),
+            "r": PointerTo(t),
             "m_plane": I64,
             "y_h": I64,
             "y_w": I64,
+            "r_h": I64,
+            "r_w": I64,
             "channels": I64,
             "rows": I64,
             "columns": I64,
@@ -288,18 +293,25 @@ def _transform_output(m: Module, tile: WinogradTile, t: Type, whole: bool) -> Fu
             for j in range(side)
         ]
         bias = a.pointer("bias").vec(c, lanes)
-        y = a.pointer("y").at(c)
+        y, r = a.pointer("y").at(c), a.pointer("r").at(c)
         mask = None if whole else f.first_lanes(a.channels - c, lanes)
+
+        def store(i: int, j: int, value: Value, y: Pointer = y, r: Pointer = r,
+                  mask: Value | None = mask) -> None:  # fmt: skip
+            residual = None
+            if tile.epilogue.residual:
+                residual = r.at(a.r_h * i + a.r_w * j).vec(0, lanes, mask)
+            to = y.at(a.y_h * i + a.y_w * j)
+            to.store(0, finished(f, tile.epilogue, value, residual), mask)
+
         for i in range(tile.outputs):
             row = output_side(f, [columns[j][i] for j in range(side)], tile.outputs)
             for j, value in enumerate(row):
-                to = y.at(a.y_h * i + a.y_w * j)
-                value = value + bias
                 if whole:
-                    to.store(0, value)
+                    store(i, j, value + bias)
                     continue
                 with f.when((a.rows > i) & (a.columns > j)):
-                    to.store(0, value, mask)
+                    store(i, j, value + bias)
     return f
 
 
@@ -411,7 +423,11 @@ def _outputs(
         entry = table.at(i * len(TILE))
         rows, columns = entry.load(6), entry.load(7)
         y = a.pointer("y").at(entry.load(1) + panel * width)
-        given = (products.at(i * width), bias, y, a.m_plane, a.y_h, a.y_w, channels, rows, columns)
+        r = a.pointer("r").at(entry.load(8) + panel * width)
+        given = (
+            products.at(i * width), bias, y, r, a.m_plane, a.y_h, a.y_w, a.r_h, a.r_w,
+            channels, rows, columns,
+        )  # fmt: skip
         whole = (rows == tile.outputs) & (columns == tile.outputs)
         with f.when(whole & (channels % tile.lanes == 0)) as all_of_it:
             f.call(pieces.out, *given)

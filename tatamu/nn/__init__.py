@@ -2,7 +2,14 @@
 
 from tatamu.nn import functional, init
 from tatamu.nn.containers import Sequential
-from tatamu.nn.conv import Conv2d
+from tatamu.nn.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter
 from tatamu.nn.pooling import AvgPool2d, MaxPool2d
@@ -10,7 +17,12 @@ from tatamu.nn.simple import Flatten, Identity, ReLU
 
 __all__ = [
     "AvgPool2d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Flatten",
     "Identity",
     "MaxPool2d",

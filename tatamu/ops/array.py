@@ -17,6 +17,7 @@ from tatamu.dtypes import DType
 from tatamu.ops.layout import (
     Ints,
     Size,
+    channels_innermost_strides,
     channels_last_strides,
     contiguous_strides,
     is_contiguous,
@@ -119,6 +120,10 @@ class Array:
         if not 3 <= len(self.shape) <= 5:
             return False
         return is_contiguous(self.shape, self.strides, channels_last_strides(self.shape))
+
+    def channels_innermost(self) -> bool:
+        """Whether the elements lie without gaps, axis 1 innermost, as convolutions leave them."""
+        return is_contiguous(self.shape, self.strides, channels_innermost_strides(self.shape))
 
 
 class _Made:

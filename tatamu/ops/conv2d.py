@@ -1,4 +1,4 @@
-"""Convolution over two axes, and its two gradients, each of which is an operation itself.
+"""Convolution over one to three axes, its two gradients, and transposed convolution.
 
 With taps i, j of the window, at output position p, q (s: stride, d: dilation, a: padding before):
 
@@ -10,6 +10,7 @@ With taps i, j of the window, at output position p, q (s: stride, d: dilation, a
 All three are bilinear in two of the three tensors x, w and g; so the gradient of each is made of
 the other two, and derivatives of every order exist. ``attrs`` of the first is the ``ConvSpec``; of
 the gradients the spec and the shape of what they give, which stride and padding alone do not tell.
+Transposed convolution is the input's gradient as a layer of its own, with a bias.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d_kernels import ConvKernel, WeightGradKernel
+from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.expand import reduction, sum_
-from tatamu.ops.layout import Ints, channels_last_strides
+from tatamu.ops.index import cropped
+from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv_transpose",
     "gradient_of",
     "set_winograd",
 ]
@@ -54,7 +57,7 @@ def gradient_of(spec: ConvSpec, shape: Ints) -> ConvGrad:
 
 
 def _channels_last(shape: Ints, call: Call) -> tuple[Out, ...]:
-    return (Out(shape, call.dtype(0), channels_last_strides(shape)),)
+    return (Out(shape, call.dtype(0), channels_innermost_strides(shape)),)
 
 
 def _shape(call: Call) -> tuple[Out, ...]:
@@ -86,14 +89,14 @@ def _weight_grad_shape(call: Call) -> tuple[Out, ...]:
 
 
 def _split(last: Numpy, groups: int) -> Numpy:
-    """(n, h, w, c) as (n, h, w, groups, c / groups)."""
-    return last.reshape(*last.shape[:3], groups, last.shape[3] // groups)
+    """(n, pixels..., c) as (n, pixels..., groups, c / groups)."""
+    return last.reshape(*last.shape[:-1], groups, last.shape[-1] // groups)
 
 
 def _padded(spec: ConvSpec, x: Numpy) -> Numpy:
-    """``x`` with its zeros around it, channels last and split by group: (n, h, w, groups, c)."""
+    """``x`` with its zeros around it, channels last and split by group: (n, ..., groups, c)."""
     pads = [window.pad for window in spec.windows]
-    wide = np.pad(x.transpose(0, 2, 3, 1), [(0, 0), *pads, (0, 0)])
+    wide = np.pad(np.moveaxis(x, 1, -1), [(0, 0), *pads, (0, 0)])
     return _split(wide, spec.groups)
 
 
@@ -109,20 +112,21 @@ def _taps(spec: ConvSpec, out: Ints) -> Iterator[tuple[Ints, tuple[slice, ...]]]
 
 
 def _grouped(spec: ConvSpec, w: Numpy) -> Numpy:
-    """Weights as (i, j, groups, c, o)."""
-    return w.reshape(spec.groups, -1, *w.shape[1:]).transpose(3, 4, 0, 2, 1)
+    """Weights as (taps..., groups, c, o)."""
+    split = w.reshape(spec.groups, w.shape[0] // spec.groups, *w.shape[1:])
+    return split.transpose(*range(3, split.ndim), 0, 2, 1)
 
 
 def _by_group(spec: ConvSpec, g: Numpy) -> Numpy:
-    """Outputs as (n, p, q, groups, o)."""
-    return _split(g.transpose(0, 2, 3, 1), spec.groups)
+    """Outputs as (n, pixels..., groups, o)."""
+    return _split(np.moveaxis(g, 1, -1), spec.groups)
 
 
 def _times(spec: ConvSpec, values: Numpy, matrix: Numpy) -> Numpy:
     """Each position's channels times the tap's matrix, group by group."""
     if spec.groups == 1:
         return np.asarray((values[..., 0, :] @ matrix[0])[..., None, :])
-    product: Numpy = np.einsum("npqgc,gco->npqgo", values, matrix)
+    product: Numpy = np.einsum("...gc,gco->...go", values, matrix)
     return product
 
 
@@ -135,7 +139,7 @@ def _reference(spec: ConvSpec, x: Numpy, w: Numpy, bias: Numpy | None = None) ->
     y = y.reshape(batch, *out, channels)
     if bias is not None:
         y += bias
-    return y.transpose(0, 3, 1, 2)
+    return np.moveaxis(y, -1, 1)
 
 
 def _input_grad_reference(attrs: ConvGrad, g: Numpy, w: Numpy) -> Numpy:
@@ -146,21 +150,27 @@ def _input_grad_reference(attrs: ConvGrad, g: Numpy, w: Numpy) -> Numpy:
         wide[read] += _times(spec, by_group, weights[tap].swapaxes(-1, -2))
     sides = zip(spec.windows, shape[2:], strict=True)
     inside = [slice(window.pad[0], window.pad[0] + size) for window, size in sides]
-    last = wide.reshape(*wide.shape[:3], shape[1])[(slice(None), *inside)]
-    grad: Numpy = np.ascontiguousarray(last).transpose(0, 3, 1, 2)
-    return grad
+    last = wide.reshape(*wide.shape[:-2], shape[1])[(slice(None), *inside)]
+    return np.moveaxis(np.ascontiguousarray(last), -1, 1)
+
+
+def _transpose_reference(spec: ConvSpec, x: Numpy, w: Numpy, bias: Numpy | None = None) -> Numpy:
+    shape = spec.out_shape(x.shape, w.shape)
+    y = _input_grad_reference(ConvGrad(spec.forwards(), shape), x, w)
+    return y if bias is None else y + bias.reshape(-1, *(1,) * spec.dims)
 
 
 def _weight_grad_reference(attrs: ConvGrad, x: Numpy, g: Numpy) -> Numpy:
     spec, shape = attrs
     wide, by_group = _padded(spec, x), _by_group(spec, g)
     grad = np.empty((spec.groups, shape[0] // spec.groups, *shape[1:]), x.dtype)
+    axes = tuple(range(spec.dims + 1))
     for tap, read in _taps(spec, g.shape[2:]):
         patch = wide[read]
         for group in range(spec.groups):
             outputs, inputs = by_group[..., group, :], patch[..., group, :]
             at: Any = (group, slice(None), slice(None), *tap)
-            grad[at] = np.tensordot(outputs, inputs, ((0, 1, 2), (0, 1, 2)))
+            grad[at] = np.tensordot(outputs, inputs, (axes, axes))
     return grad.reshape(shape)
 
 
@@ -175,7 +185,34 @@ def _vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
     dw = None if x is None else apply(conv2d_weight_grad, gradient_of(spec, call.shape(1)), x, g)
     if len(node.edges) == 2 or node.edges[2] is None:
         return dx, dw, None
-    return dx, dw, apply(sum_, reduction((0, 2, 3)), g)
+    return dx, dw, _bias_grad(g)
+
+
+def _bias_grad(g: Array) -> Array:
+    total: Array = apply(sum_, reduction((0, *range(2, len(g.shape)))), g)
+    return total
+
+
+def _transpose_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
+    w, x = node.recall()
+    call = node.call
+    spec: ConvSpec = call.attrs
+    forwards = spec.forwards()
+    inner = _reached(spec, call.shape(0), g)
+    dx = None if w is None else apply(conv2d, forwards, inner, w, None)
+    weights = gradient_of(forwards, call.shape(1))
+    dw = None if x is None else apply(conv2d_weight_grad, weights, inner, x)
+    if len(node.edges) == 2 or node.edges[2] is None:
+        return dx, dw, None
+    return dx, dw, _bias_grad(g)
+
+
+def _reached(spec: ConvSpec, x: Ints, g: Array) -> Array:
+    """``g`` without the end that no input reaches: whole strides of output_padding."""
+    sides = zip(spec.windows, spec.output_padding, x[2:], strict=True)
+    sizes = tuple([window.back(size, more % window.stride) for window, more, size in sides])
+    part: Array = cropped(g, (*g.shape[:2], *sizes))
+    return part
 
 
 def _input_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
@@ -204,6 +241,12 @@ def _flops(call: Call) -> int:
     return 2 * out * prod(call.shape(1)[1:]) + bias
 
 
+def _transpose_flops(call: Call) -> int:
+    bias = len(call.shapes) == 3 and call.shapes[2] is not None
+    extra = prod(call.op.shape(call)[0].shape) if bias else 0
+    return 2 * prod(call.shape(0)) * prod(call.shape(1)[1:]) + extra
+
+
 def _input_grad_flops(call: Call) -> int:
     return 2 * prod(call.shape(0)) * prod(call.shape(1)[1:])
 
@@ -220,6 +263,17 @@ _CASES: tuple[tuple[dict[str, Any], Ints, Ints], ...] = (
     ({"kernel": 2, "padding": "same", "groups": 3}, (1, 3, 4, 4), (3, 1, 2, 2)),
     ({"kernel": 3, "stride": 3, "padding": (0, 1)}, (1, 2, 7, 8), (2, 2, 3, 3)),
     ({"kernel": 1}, (1, 3, 2, 2), (2, 3, 1, 1)),
+    ({"kernel": 3, "stride": 2, "padding": 1, "dims": 1}, (2, 4, 9), (6, 4, 3)),
+    ({"kernel": 4, "dilation": 2, "groups": 2, "dims": 1}, (1, 4, 9), (6, 2, 4)),
+    ({"kernel": 2, "stride": (1, 2, 1), "padding": 1, "dims": 3}, (2, 2, 3, 4, 3), (3, 2, 2, 2, 2)),
+)
+_TRANSPOSED: tuple[tuple[dict[str, Any], Ints, Ints], ...] = (
+    ({"kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}, (2, 4, 3, 4), (4, 3, 3, 3)),
+    ({"kernel": 4, "stride": 2, "padding": 1}, (1, 3, 3, 2), (3, 2, 4, 4)),
+    ({"kernel": (2, 3), "stride": (3, 1), "groups": 2}, (1, 4, 2, 3), (4, 3, 2, 3)),
+    ({"kernel": 2, "stride": 2, "dilation": 3, "output_padding": 2}, (1, 2, 3, 3), (2, 2, 2, 2)),
+    ({"kernel": 3, "padding": 1, "dims": 1}, (2, 3, 5), (3, 2, 3)),
+    ({"kernel": 2, "stride": 2, "dims": 3}, (1, 2, 2, 2, 3), (2, 3, 2, 2, 2)),
 )
 
 
@@ -227,6 +281,13 @@ def _samples(random: np.random.Generator) -> Iterable[Sample]:
     for arguments, x, w in _CASES:
         spec = ConvSpec.make(**arguments)
         bias = None if spec.groups == 3 else random.uniform(-1, 1, w[0])
+        yield Sample(spec, (random.uniform(-1, 1, x), random.uniform(-1, 1, w), bias))
+
+
+def _transpose_samples(random: np.random.Generator) -> Iterable[Sample]:
+    for arguments, x, w in _TRANSPOSED:
+        spec = ConvSpec.make(**arguments, transposed=True)
+        bias = random.uniform(-1, 1, w[1] * spec.groups) if spec.groups == 1 else None
         yield Sample(spec, (random.uniform(-1, 1, x), random.uniform(-1, 1, w), bias))
 
 
@@ -244,7 +305,8 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
 
 
-_WINOGRAD = (ConvKernel("Winograd"), ConvKernel("Winograd", backwards=True))
+def _kernels(role: Role) -> tuple[ConvKernel, ...]:
+    return tuple(ConvKernel(name, role) for name in ("Winograd", "depthwise", "direct"))
 
 
 def set_winograd(enabled: bool) -> None:
@@ -260,10 +322,11 @@ def set_winograd(enabled: bool) -> None:
     >>> tatamu.set_winograd(False)
     >>> tatamu.set_winograd(True)
     """
-    for kernel in _WINOGRAD:
-        kernel.enabled = enabled
-    conv2d.plans.clear()
-    conv2d_input_grad.plans.clear()
+    for op in (conv2d, conv2d_input_grad, conv_transpose):
+        for kernel in op.kernels:
+            if isinstance(kernel, ConvKernel) and kernel.name == "Winograd":
+                kernel.enabled = enabled
+        op.plans.clear()
 
 
 # ---- records ------------------------------------------------------------------------------------
@@ -279,7 +342,21 @@ conv2d = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=(_WINOGRAD[0], ConvKernel("depthwise"), ConvKernel("direct")),
+    kernels=_kernels("forward"),
+)
+
+conv_transpose = Op(
+    name="conv_transpose",
+    title="Convolution",
+    shape=_shape,
+    reference=_transpose_reference,
+    vjp=_transpose_vjp,
+    saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
+    aliases=False,
+    flops=_transpose_flops,
+    bytes=moved_bytes,
+    samples=_transpose_samples,
+    kernels=_kernels("transposed"),
 )
 
 conv2d_input_grad = Op(
@@ -293,11 +370,7 @@ conv2d_input_grad = Op(
     flops=_input_grad_flops,
     bytes=moved_bytes,
     samples=_input_grad_samples,
-    kernels=(
-        _WINOGRAD[1],
-        ConvKernel("depthwise", backwards=True),
-        ConvKernel("direct", backwards=True),
-    ),
+    kernels=_kernels("input gradient"),
 )
 
 conv2d_weight_grad = Op(

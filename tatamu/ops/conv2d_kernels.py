@@ -1,4 +1,4 @@
-"""The compiled kernels of the op ``conv2d``, in order of preference.
+"""The compiled kernels of convolution: a call becomes one problem, or one for each phase.
 
 The kernels' floor is imported when a convolution first runs: ``import tatamu`` need not wait.
 """
@@ -6,63 +6,191 @@ The kernels' floor is imported when a convolution first runs: ``import tatamu`` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
 
-from tatamu.ops.layout import Ints, channels_last_strides
+from tatamu.geometry import ConvSpec, Phase, Window, phases
+from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call
 from tatamu.ops.planned import refusal, target
 
 if TYPE_CHECKING:
-    from tatamu.geometry import ConvSpec
-    from tatamu.kernels.plan import ConvPlan
     from tatamu.kernels.problem import ConvProblem
     from tatamu.ops.conv_runner import ConvRunner, WeightGradRunner
+
+Role = Literal["forward", "input gradient", "transposed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A dense convolution that makes some of the outputs, all of them where there is one part.
+
+    ``x`` and ``y`` are where its input and its output begin, in elements. ``taps`` are the kernel
+    positions that it uses, axis by axis, None for the whole kernel as it is. ``problem`` is None
+    where no tap reaches the picture: those outputs (``slices`` of the whole) are the bias alone.
+    """
+
+    problem: ConvProblem | None
+    x: int
+    y: int
+    taps: tuple[Ints, ...] | None
+    slices: tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a call comes to. ``reorder``: the input must first be laid channels-last."""
+
+    parts: tuple[Part, ...]
+    reorder: bool
 
 
 class ConvKernel:
     """An algorithm of ``tatamu.kernels``, as the ops ask for it.
 
-    ``backwards`` serves the input's gradient, which for stride 1 is a convolution of the output's
-    gradient with the weights turned round and their channels exchanged.
+    The input's gradient and transposed convolution are the same thing: for stride 1 a convolution
+    with the weights turned round and their channels exchanged, else one for each phase.
     """
 
-    def __init__(self, name: str, *, backwards: bool = False):
+    def __init__(self, name: str, role: Role = "forward"):
         self.name = name
         self.enabled = True
-        self._backwards = backwards
+        self._role: Role = role
 
     def accepts(self, call: Call) -> str | None:
         """None, or why this algorithm does not serve this call."""
         if not self.enabled:
             return f"switched off by set_{self.name.lower()}(False)"
-        if self._spec(call) is None:
-            return "as a convolution it would need stride 1 and padding no wider than the window"
-        return refusal(self._algorithm(), self._problem(call)[0])
+        algorithm = self._algorithm()
+        for part in self._parts(call).parts:
+            reason = None if part.problem is None else refusal(algorithm, part.problem)
+            if reason is not None:
+                return reason
+        return None
 
     def prepare(self, call: Call) -> ConvRunner:
         """Plan and compile; CompileError where that cannot be done."""
         from tatamu.ops.conv_runner import ConvRunner
 
         found = target()
-        problem, reorder = self._problem(call)
-        plan: ConvPlan = self._algorithm().plan(problem, found)
-        return ConvRunner(plan, reorder=reorder, backwards=self._backwards)
+        parts = self._parts(call)
+        algorithm = self._algorithm()
+        plans = [
+            None if p.problem is None else algorithm.plan(p.problem, found) for p in parts.parts
+        ]
+        turned = 0 if self._role == "forward" else spec_of(call).groups
+        return ConvRunner(parts.parts, plans, reorder=parts.reorder, turned=turned)
 
     def _algorithm(self) -> Any:
-        from tatamu.kernels import depthwise, direct, winograd
+        return import_module(f"tatamu.kernels.{self.name.lower()}")
 
-        return {"depthwise": depthwise, "direct": direct, "Winograd": winograd}[self.name]
+    def _parts(self, call: Call) -> Parts:
+        problem = _forward if self._role == "forward" else _backward
+        readable = self._algorithm().readable
+        strides = call.strides[0]
+        assert strides is not None
+        parts = problem(call, strides)
+        if all(part.problem is None or readable(part.problem) for part in parts):
+            return Parts(parts, False)
+        return Parts(problem(call, channels_innermost_strides(call.shape(0))), True)
 
-    def _spec(self, call: Call) -> ConvSpec | None:
-        spec: ConvSpec | None = call.attrs.spec.backwards() if self._backwards else call.attrs
-        return spec
 
-    def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
-        """What is asked of the kernel, and whether the input must first be laid channels-last."""
-        spec = self._spec(call)
-        assert spec is not None
-        outputs = call.attrs.shape[1] if self._backwards else call.shape(1)[0]
-        return _problem(call, spec, outputs, self._algorithm().readable)
+def spec_of(call: Call) -> ConvSpec:
+    """The specification, whatever the operation's attributes hold beside it."""
+    spec: ConvSpec = getattr(call.attrs, "spec", call.attrs)
+    return spec
+
+
+def two_axes(spec: ConvSpec, shape: Ints, strides: Ints) -> tuple[ConvSpec, Ints, Ints]:
+    """A convolution over one axis as one over rows of which there is one; others as they are."""
+    if spec.dims != 1:
+        return spec, shape, strides
+    wide = replace(
+        spec, windows=(Window(1), *spec.windows), output_padding=(0, *spec.output_padding)
+    )
+    n, c, w = shape
+    s_n, s_c, s_w = strides
+    return wide, (n, c, 1, w), (s_n, s_c, w * s_w, s_w)
+
+
+def _forward(call: Call, strides: Ints) -> tuple[Part, ...]:
+    from tatamu.kernels.epilogue import PLAIN
+    from tatamu.kernels.problem import ConvProblem
+
+    spec, shape, steps = two_axes(spec_of(call), call.shape(0), strides)
+    epilogue = getattr(call.attrs, "epilogue", PLAIN)
+    outputs = call.shape(1)[0]
+    problem = ConvProblem(spec, call.dtype(0).name, shape, steps, outputs, epilogue)
+    if epilogue.residual:
+        problem = replace(problem, r_strides=_residual_steps(call, problem))
+    return (Part(problem, 0, 0, None, ()),)
+
+
+def _residual_steps(call: Call, problem: ConvProblem) -> Ints:
+    """Elements of the residual from one (image, row, pixel) to the next."""
+    shape, strides = call.shape(3), call.strides[3]
+    assert strides is not None
+    _, _, steps = two_axes(spec_of(call), shape, strides)
+    return (steps[0], *steps[2:])
+
+
+def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
+    """Phase by phase: what is read is the output's gradient, or a transposed layer's input."""
+
+    out = call.op.shape(call)[0].shape
+    spec, shape, steps = two_axes(spec_of(call), call.shape(0), strides)
+    _, wide_out, y_steps = two_axes(spec_of(call), out, channels_innermost_strides(out))
+    return tuple(
+        _phase(spec, call.dtype(0).name, shape, steps, wide_out, (y_steps[0], *y_steps[2:]), found)
+        for found in _phases(spec.windows, shape[2:], wide_out[2:])
+    )
+
+
+@lru_cache(maxsize=1024)
+def _phases(windows: tuple[Window, ...], sizes: Ints, out: Ints) -> tuple[tuple[Phase, ...], ...]:
+    axes = [phases(w, n, m) for w, n, m in zip(windows, sizes, out, strict=True)]
+    return tuple(product(*axes))
+
+
+def _phase(
+    spec: ConvSpec,
+    dtype: str,
+    shape: Ints,
+    steps: Ints,
+    out: Ints,
+    y_steps: Ints,
+    axes: tuple[Phase, ...],
+) -> Part:
+    from tatamu.kernels.problem import ConvProblem
+
+    slices = tuple(slice(p.first, None, p.step) for p in axes)
+    y = sum(p.first * step for p, step in zip(axes, y_steps[1:], strict=True))
+    windows = [p.window for p in axes if p.window is not None]
+    if len(windows) < len(axes):
+        return Part(None, 0, y, None, slices)
+    taps = tuple(p.taps for p in axes)
+    problem = ConvProblem(
+        ConvSpec.make(
+            tuple(w.kernel for w in windows),
+            1,
+            tuple(w.pad for w in windows),
+            tuple(w.dilation for w in windows),
+            spec.groups,
+            dims=spec.dims,
+        ),
+        dtype,
+        (*shape[:2], *(p.stop - p.start for p in axes)),
+        steps,
+        out[1],
+        y_strides=(y_steps[0], *(p.step * n for p, n in zip(axes, y_steps[1:], strict=True))),
+    )
+    if problem.y_strides == problem.y_dense:
+        problem = replace(problem, y_strides=None)
+    x = sum(p.start * step for p, step in zip(axes, steps[2:], strict=True))
+    return Part(problem, x, y, taps, slices)
 
 
 class WeightGradKernel:
@@ -88,24 +216,22 @@ class WeightGradKernel:
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         from tatamu.kernels.weight_grad import readable
 
-        return _problem(call, call.attrs.spec, call.attrs.shape[0], readable)
+        return read_problem(call, call.attrs.spec, call.attrs.shape[0], readable)
 
 
-def _problem(
+def read_problem(
     call: Call, spec: ConvSpec, outputs: int, readable: Callable[[ConvProblem], bool]
 ) -> tuple[ConvProblem, bool]:
     """The problem, and whether the input must first be laid channels-last for the kernel."""
     from tatamu.kernels.problem import ConvProblem
 
+    def laid(strides: Ints) -> ConvProblem:
+        wide, shape, steps = two_axes(spec, call.shape(0), strides)
+        return ConvProblem(wide, call.dtype(0).name, shape, steps, outputs)
+
     strides = call.strides[0]
     assert strides is not None
-    n, c, h, w = call.shape(0)
-
-    def laid(strides: Ints) -> ConvProblem:
-        s_n, s_c, s_h, s_w = strides
-        return ConvProblem(spec, call.dtype(0).name, (n, c, h, w), (s_n, s_c, s_h, s_w), outputs)
-
     problem = laid(strides)
     if readable(problem):
         return problem, False
-    return laid(channels_last_strides(call.shape(0))), True
+    return laid(channels_innermost_strides(call.shape(0))), True

@@ -1,40 +1,112 @@
-"""One planned conv2d: what is compiled, packed and remembered between calls."""
+"""A planned convolution: what is compiled, packed and remembered between calls."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.weight_grad import WeightGradPlan
 from tatamu.ops.array import Array, Numpy
+from tatamu.ops.layout import Ints
 from tatamu.ops.op import Ran
 from tatamu.ops.planned import ran
 from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
+if TYPE_CHECKING:
+    from tatamu.ops.conv2d_kernels import Part
+
 _packings: dict[tuple[object, ...], int] = {}
 
 
-class ConvRunner:
-    """One planned call: packs weights when they changed, and launches the kernel."""
+def packing_number(packing: tuple[object, ...]) -> int:
+    """A number that stands for a way of packing: hashing the whole of it costs a microsecond."""
+    return _packings.setdefault(packing, len(_packings))
 
-    def __init__(self, plan: ConvPlan, *, reorder: bool, backwards: bool = False):
-        self._launch = ConvLaunch(plan)
-        self._plan = plan
-        self._backwards = backwards
-        packing = (*self._plan.packing, plan.problem.out_channels, backwards)
-        # Hashing the whole of it at every call would cost a microsecond.
-        self._packing = _packings.setdefault(packing, len(_packings))
+
+class ConvRunner:
+    """One planned call: packs weights when they changed, and launches each part's kernel.
+
+    ``turned`` is the number of groups if weights have their channels exchanged, 0 if not.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        plans: Sequence[ConvPlan | None],
+        *,
+        reorder: bool,
+        turned: int = 0,
+    ):
+        pairs = list(zip(parts, plans, strict=True))
+        self._parts = [_PartRunner(part, plan, turned) for part, plan in pairs if plan is not None]
+        self._bare = [part.slices for part, plan in pairs if plan is None]
         self._reorder = reorder
-        self._no_bias = aligned(self._plan.pack_bias(None))
         self._calls = 0
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
         x, w = inputs[0], inputs[1]
-        bias = inputs[2] if len(inputs) == 3 else None
+        bias = inputs[2] if len(inputs) > 2 else None
+        residual = inputs[3] if len(inputs) > 3 else None
         assert x is not None and w is not None
+        self._calls += 1
+        address = x.address
+        if self._reorder:
+            last = channels_last(x.array, x.array.shape[1])
+            address = last.address
+        y = outputs[0].address
+        r = 0 if residual is None else residual.address
+        for part in self._parts:
+            part(address, w, bias, y, r)
+        axes = len(outputs[0].shape) - 2
+        for slices in self._bare:
+            at: Any = (slice(None), slice(None), *slices[-axes:])
+            outputs[0].array[at] = 0 if bias is None else _spread(bias.array, axes)
+
+    def ran(self) -> Ran:
+        """Which kernel ran, and whether this process had to compile it for the latest call."""
+        if not self._parts:
+            return Ran("fill", "NumPy", 0.0, True, "")
+        first = max(self._parts, key=lambda part: part.plan.work)
+        found = ran(first.plan, first.launch.code, self._calls)
+        count = len(self._parts)
+        return found if count == 1 else found._replace(kernel=f"{found.kernel}, {count} phases")
+
+
+def _spread(bias: Numpy, axes: int) -> Numpy:
+    return bias.reshape(-1, *(1,) * axes)
+
+
+class _PartRunner:
+    """One launch of a call."""
+
+    __slots__ = (
+        "_itemsize",
+        "_no_bias",
+        "_packing",
+        "_taps",
+        "_turned",
+        "_x",
+        "_y",
+        "launch",
+        "plan",
+    )
+
+    def __init__(self, part: Part, plan: ConvPlan, turned: int):
+        self.plan = plan
+        self.launch = ConvLaunch(plan)
+        self._taps = part.taps
+        self._turned = turned
+        packing = (*plan.packing, plan.problem.out_channels, turned, part.taps)
+        self._packing = packing_number(packing)
+        itemsize = plan.problem.itemsize
+        self._x, self._y = part.x * itemsize, part.y * itemsize
+        self._no_bias = aligned(plan.pack_bias(None))
+
+    def __call__(self, x: int, w: Array, bias: Array | None, y: int, r: int) -> None:
         weights = w.storage.packed((self._packing, w.offset, w.strides))
         if weights is None:
             weights = self._kept(w, self._pack_weight)
@@ -43,24 +115,11 @@ class ConvRunner:
         else:
             biases = bias.storage.packed((self._packing, bias.offset, bias.strides))
             if biases is None:
-                biases = self._kept(bias, self._plan.pack_bias)
-        self._calls += 1
-        address = x.address
-        if self._reorder:
-            last = channels_last(x.array, x.array.shape[1])
-            address = last.address
-        self._launch(address, weights[0], biases[0], outputs[0].address)
+                biases = self._kept(bias, self.plan.pack_bias)
+        self.launch(x + self._x, weights[0], biases[0], y + self._y, r)
 
     def _pack_weight(self, weight: Numpy) -> Numpy:
-        return self._plan.pack_weight(self._turned(weight) if self._backwards else weight)
-
-    def _turned(self, weight: Numpy) -> Numpy:
-        """Each kernel turned round, and input channels for output channels, group by group."""
-        groups = self._plan.problem.spec.groups
-        outputs, inputs, rows, columns = weight.shape
-        split = weight.reshape(groups, outputs // groups, inputs, rows, columns)
-        turned = split[..., ::-1, ::-1].swapaxes(1, 2)
-        return turned.reshape(groups * inputs, outputs // groups, rows, columns)
+        return self.plan.pack_weight(oriented(weight, self.plan, self._turned, self._taps))
 
     def _kept(self, tensor: Array, pack: Any) -> tuple[int, Numpy]:
         """Pack a tensor, and remember it until the tensor changes."""
@@ -68,9 +127,31 @@ class ConvRunner:
         tensor.storage.keep_packed((self._packing, tensor.offset, tensor.strides), packed)
         return packed
 
-    def ran(self) -> Ran:
-        """Which kernel ran, and whether this process had to compile it for the latest call."""
-        return ran(self._plan, self._launch.code, self._calls)
+
+def oriented(weight: Numpy, plan: ConvPlan, turned: int, taps: tuple[Ints, ...] | None) -> Numpy:
+    """Weights as (out, in / groups, kernel) of the plan's problem: a view where it can be one.
+
+    Input channels for output channels, group by group, if ``turned``; only ``taps`` of the kernel.
+    """
+    kernel = plan.problem.spec.kernel
+    whole = weight.shape[2:]
+    if turned:
+        outputs, inputs = weight.shape[:2]
+        split = weight.reshape(turned, outputs // turned, inputs, *whole).swapaxes(1, 2)
+        weight = split.reshape(turned * inputs, outputs // turned, *whole)
+    if taps is not None:
+        axes = len(taps)
+        weight = weight.reshape(*weight.shape[:2], *(1,) * (axes - len(whole)), *whole)
+        for axis, picked in enumerate(taps, 2):
+            weight = weight[(slice(None),) * axis + (_as_slice(picked),)]
+    return weight.reshape(*weight.shape[:2], *kernel)
+
+
+def _as_slice(picked: Ints) -> slice:
+    """Evenly spaced descending positions, as the taps of a phase are."""
+    step = picked[1] - picked[0] if len(picked) > 1 else -1
+    stop = picked[-1] + step
+    return slice(picked[0], None if stop < 0 else stop, step)
 
 
 class WeightGradRunner:
@@ -94,7 +175,7 @@ class WeightGradRunner:
             x_last = channels_last(x.array, x.array.shape[1])
             x_address = x_last.address
         groups = plan.problem.spec.groups
-        if plan.padded_channels * groups != g.shape[1] or not g.channels_last():
+        if plan.padded_channels * groups != g.shape[1] or not g.channels_innermost():
             g_last = channels_last(g.array, plan.padded_channels, groups)
             g_address = g_last.address
         parts = Storage(int(np.prod(plan.dw_shape)) * self._dtype.itemsize)
@@ -107,12 +188,13 @@ class WeightGradRunner:
 
 
 def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:
-    """A copy of (n, c, h, w) with channels innermost, each group filled up with zeros."""
-    n, c, h, w = array.shape
-    storage = Storage(n * h * w * groups * channels * array.itemsize)
-    copy = np.ndarray((n, h, w, groups, channels), array.dtype, np.asarray(storage))
+    """A copy of (n, c, pixels...) with channels innermost, each group filled up with zeros."""
+    n, c = array.shape[:2]
+    sizes = array.shape[2:]
+    storage = Storage(n * int(np.prod(sizes)) * groups * channels * array.itemsize)
+    copy = np.ndarray((n, *sizes, groups, channels), array.dtype, np.asarray(storage))
     own = c // groups
-    copy[..., :own] = array.transpose(0, 2, 3, 1).reshape(n, h, w, groups, own)
+    copy[..., :own] = np.moveaxis(array, 1, -1).reshape(n, *sizes, groups, own)
     copy[..., own:] = 0
     return storage
 

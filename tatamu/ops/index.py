@@ -12,7 +12,7 @@ from tatamu.ops.common import moved_bytes, none, samples, view_shape
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Op, Out, apply, view
 
-__all__ = ["Placed", "index", "index_view", "place"]
+__all__ = ["Placed", "cropped", "index", "index_view", "place"]
 
 T = TypeVar("T", bound=Array)
 
@@ -27,6 +27,18 @@ class Placed(NamedTuple):
 def index(x: T, where: tuple[Any, ...]) -> T:
     """``x[where]``; ``where`` ends in an Ellipsis, for NumPy gives no view of a single element."""
     return view(index_view, where, x)
+
+
+def cropped(x: T, shape: Ints) -> T:
+    """The first of ``x`` along every axis, as many as ``shape`` says; ``x`` itself if that is all.
+
+    >>> import tatamu
+    >>> cropped(tatamu.ones(2, 5), (2, 3)).shape
+    tatamu.Size([2, 3])
+    """
+    if x.shape == shape:
+        return x
+    return index(x, (*(slice(0, n) for n in shape), ...))
 
 
 @lru_cache(maxsize=1024)

@@ -89,6 +89,17 @@ def is_contiguous(shape: Ints, strides: Ints, wanted: Ints) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def channels_innermost_strides(shape: Ints) -> Ints:
+    """Strides of a batch of pictures of any number of axes that put axis 1 innermost.
+
+    >>> channels_innermost_strides((2, 3, 5))
+    (15, 1, 3)
+    """
+    order = [1, *(axis for axis in reversed(range(len(shape))) if axis != 1)]
+    return _dense_strides(shape, order)
+
+
+@lru_cache(maxsize=4096)
 def axis_order(shape: Ints, strides: Ints) -> Ints | None:
     """The axes from the slowest to the fastest if the elements lie without gaps, else None.
 
