@@ -5,9 +5,9 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution
+from benchmarks.families import convolution, transposed
 from benchmarks.families.case import Case, Family
 
-FAMILIES: tuple[Family, ...] = (*convolution.FAMILIES,)
+FAMILIES: tuple[Family, ...] = (*convolution.FAMILIES, *transposed.FAMILIES)
 
 __all__ = ["FAMILIES", "Case", "Family"]

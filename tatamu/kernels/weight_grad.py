@@ -16,7 +16,7 @@ from tatamu.kernels.direct import choose_tile, cover
 from tatamu.kernels.direct_emit import Tile
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.kernels.weight_grad_emit import (
-    GATHER_CHANNELS,
+    GATHER_VECTORS,
     TAP,
     emit,
     emit_gather,
@@ -118,7 +118,7 @@ class GatherPlan:
 
     @property
     def items(self) -> int:
-        """Work items: some input channels of one panel each."""
+        """Work items: some pairs of input channel and tap of one panel each."""
         n = self.of.numbers
         return n["groups"] * n["panels"] * self._blocks
 
@@ -130,7 +130,7 @@ class GatherPlan:
     @property
     def symbol(self) -> str:
         """The kernel's name in its object."""
-        return gather_symbol(self.of.problem.dtype, self.target)
+        return gather_symbol(self.of.problem.dtype, self.of.tile.lanes, self.target)
 
     @property
     def work(self) -> int:
@@ -139,11 +139,13 @@ class GatherPlan:
 
     @property
     def _blocks(self) -> int:
-        return -(-self.of.numbers["inputs"] // GATHER_CHANNELS)
+        n = self.of.numbers
+        pairs = n["inputs"] * n["kernel_rows"] * n["kernel_columns"]
+        return -(-pairs // (GATHER_VECTORS * self.of.tile.lanes))
 
     def emit(self) -> Module:
         """The kernel itself, to be compiled."""
-        return emit_gather(self.of.problem.dtype, self.target)
+        return emit_gather(self.of.problem.dtype, self.of.tile.lanes, self.target)
 
     def arguments(self) -> NDArray[np.int64]:
         """The argument block; dw and out (fields 0 and 1) are for the call to fill."""

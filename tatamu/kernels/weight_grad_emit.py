@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from tatamu.kernels.copying import transposed
 from tatamu.kernels.direct_emit import Tile
 from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
@@ -58,9 +59,9 @@ def symbol(tile: Tile, target: Target) -> str:
     return f"weight_grad_{tile.dtype}_{shape}_{target.tag}"
 
 
-def gather_symbol(dtype: str, target: Target) -> str:
+def gather_symbol(dtype: str, lanes: int, target: Target) -> str:
     """The name of the kernel that adds the parts up."""
-    return f"weight_gather_{dtype}_{target.tag}"
+    return f"weight_gather_{dtype}_{lanes}_{target.tag}"
 
 
 def fields(t: Type) -> dict[str, Type | PointerTo]:
@@ -166,7 +167,8 @@ def _block(
 
 
 GATHER_NUMBERS = ("parts", "dw_part", "panels", "width", "taps", "inputs", "outputs", "blocks")
-GATHER_CHANNELS = 16  # of a work item: with all taps, they stay in the first cache
+# Of (input channel, tap) pairs, in vectors, that a work item takes.
+GATHER_VECTORS = 8
 
 
 def gather_fields(t: Type) -> dict[str, Type | PointerTo]:
@@ -175,29 +177,51 @@ def gather_fields(t: Type) -> dict[str, Type | PointerTo]:
     return {**pointers, **dict.fromkeys(GATHER_NUMBERS, I64)}
 
 
-def emit_gather(dtype: str, target: Target, *, debug: bool = False) -> Module:
+def emit_gather(dtype: str, lanes: int, target: Target, *, debug: bool = False) -> Module:
     """Add the parts in their order and lay them out as (out, in, rows, columns).
 
-    Work item i is (group * panels + panel) * blocks + block of input channels.
+    Work item i is (group * panels + panel) * blocks + block of (input channel, tap) pairs. Where
+    the parts have output channels side by side, the result has those pairs: squares of ``lanes``
+    numbers are transposed in registers.
     """
     t = DTYPES[dtype]
-    m = Module(gather_symbol(dtype, target), target, debug=debug)
+    m = Module(gather_symbol(dtype, lanes, target), target, debug=debug)
+    square = _gathered_square(m, t, lanes)
     f, a = m.task(gather_fields(t))
-    dw, out = a.pointer("dw"), a.pointer("out")
+    pairs = a.inputs * a.taps
     for item in f.loop(f.args.end, start=f.args.begin):
         block, place = item % a.blocks, item // a.blocks
         panel, group = place % a.panels, place // a.panels
-        first = block * GATHER_CHANNELS
-        last = f.min(first + GATHER_CHANNELS, a.inputs)
         count = f.min(a.outputs - panel * a.width, a.width)
-        source = dw.at(place * a.taps * a.inputs * a.width)
-        to = out.at((group * a.outputs + panel * a.width) * a.inputs * a.taps)
-        for o in f.loop(count):
-            for c in f.loop(last, start=first):
-                for tap in f.loop(a.taps):
-                    at = (tap * a.inputs + c) * a.width + o
-                    total = f.var(source.load(at))
-                    for part in f.loop(a.parts, start=1):
-                        total.add(source.load(part * a.dw_part + at))
-                    to.store((o * a.inputs + c) * a.taps + tap, total)
+        source = a.pointer("dw").at(place * pairs * a.width)
+        to = a.pointer("out").at((group * a.outputs + panel * a.width) * pairs)
+        first = block * (GATHER_VECTORS * lanes)
+        last = f.min(first + GATHER_VECTORS * lanes, pairs)
+        for pair in f.loop(last, start=first, step=lanes):
+            for o in f.loop(count, step=lanes):
+                f.call(square, source.at(o), to.at(o * pairs), pair, pairs, count - o, a.parts,
+                       a.dw_part, a.taps, a.inputs, a.width)  # fmt: skip
     return m
+
+
+def _gathered_square(m: Module, t: Type, lanes: int) -> Function:
+    """``lanes`` pairs by ``lanes`` output channels: added up, turned, stored where they exist."""
+    f = m.function("square", {
+        "dw": PointerTo(t), "out": PointerTo(t), "first": I64, "pairs": I64, "outputs": I64,
+        "parts": I64, "dw_part": I64, "taps": I64, "inputs": I64, "width": I64,
+    })  # fmt: skip
+    a, out = f.args, f.args.pointer("out")
+    rows = []
+    for i in range(lanes):
+        pair = f.min(a.first + i, a.pairs - 1)
+        at = (pair % a.taps * a.inputs + pair // a.taps) * a.width
+        total = f.var(a.pointer("dw").vec(at, lanes))
+        for part in f.loop(a.parts, start=1):
+            total.set(total.get() + a.pointer("dw").at(part * a.dw_part).vec(at, lanes))
+        rows.append(total.get())
+    columns = transposed(f, rows)
+    mask = f.first_lanes(a.pairs - a.first, lanes)
+    for i, column in enumerate(columns):
+        with f.when(a.outputs > i):
+            out.at(a.pairs * i).store(a.first, column, mask)
+    return f
