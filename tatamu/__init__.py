@@ -78,8 +78,16 @@ from tatamu.functions import (
     unsqueeze,
     where,
 )
+from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.conv2d import set_winograd
 from tatamu.ops.layout import Size
+from tatamu.profiling import (
+    forget_tuned,
+    packed_memory,
+    profile,
+    set_packed_limit,
+    tune,
+)
 from tatamu.random import Generator, initial_seed, manual_seed, seed
 from tatamu.tensor import Tensor
 from tatamu.views import channels_last, contiguous_format, preserve_format
@@ -113,6 +121,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "forget_tuned",
     "from_numpy",
     "full",
     "full_like",
@@ -141,9 +150,11 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "packed_memory",
     "permute",
     "pow",
     "preserve_format",
+    "profile",
     "promote_types",
     "rand",
     "rand_like",
@@ -154,7 +165,9 @@ __all__ = [
     "seed",
     "set_grad_enabled",
     "set_num_threads",
+    "set_packed_limit",
     "set_winograd",
+    "set_workspace_limit",
     "short",
     "sign",
     "sqrt",
@@ -163,9 +176,11 @@ __all__ = [
     "sum",
     "tensor",
     "transpose",
+    "tune",
     "uint8",
     "unsqueeze",
     "where",
+    "workspace_limit",
     "zeros",
     "zeros_like",
 ]

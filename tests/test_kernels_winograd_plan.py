@@ -145,7 +145,7 @@ def test_the_cost_model_chooses(target: Target) -> None:
         assert winograd.accepts(dense(inputs, size, size, outputs), target) is None
     for inputs, size, outputs in ((3, 224, 64), (64, 1, 64), (512, 1, 512), (1, 28, 1)):
         problem = dense(inputs, size, size, outputs)
-        mine, plain = winograd.cost(problem, target), winograd.direct_cost(problem, target)
+        mine, plain = winograd.steps(problem, target), winograd.direct_cost(problem, target)
         assert mine > plain
         steps = f"{mine:.3g} steps, direct convolution {plain:.3g}"
         assert winograd.accepts(problem, target) == f"too few channels or pixels: {steps}"

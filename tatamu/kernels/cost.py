@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 __all__ = ["Cost", "Rates"]
 
+# Seconds of work below which the thread pool leaves sleepers asleep (`runtime.threads.WAKE_US`).
+SHORT = 80e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -42,10 +45,11 @@ class Cost:
     launches: int = 1
 
     def seconds(self, rates: Rates, threads: int) -> float:
-        """The predicted time."""
-        shared = max(1, min(threads, self.items))
+        """The predicted time. Work too short to wake a sleeping thread for is one thread's."""
+        alone = self.steps / rates.steps
+        shared = max(1, min(threads, self.items)) if alone > SHORT else 1
         # The last round of items may leave threads idle.
         rounds = -(-max(self.items, 1) // shared) * shared / max(self.items, 1)
         bandwidth = rates.bandwidth if shared == 1 else rates.together
-        work = self.steps * rounds / (rates.steps * shared)
+        work = alone * rounds / shared
         return max(work, self.moved / bandwidth) + self.launches * rates.launch

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
+from tatamu.kernels.cost import Cost
 from tatamu.kernels.depthwise_emit import SEGMENT, emit, fields, symbol
 from tatamu.kernels.direct import cover, row_table
 from tatamu.kernels.direct_emit import Tile, pixels_by_vectors
@@ -99,6 +100,15 @@ class DepthwisePlan:
         if bias is not None:
             wide[: len(bias)] = bias
         return wide
+
+
+def cost(problem: ConvProblem, target: Target) -> Cost:
+    """What the kernel is predicted to take."""
+    found = plan(problem, target)
+    taps = problem.spec.kernel[0] * problem.spec.kernel[1]
+    vectors = found.numbers["vectors"]
+    steps = problem.pixels * vectors * (taps + 2.0) * 1.5
+    return Cost(steps, problem.moved, found.items, vectors * found.tile.lanes * problem.itemsize)
 
 
 @lru_cache(maxsize=1024)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import ConvSpec, Window
+from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct_emit import ROW, SEGMENT, TAP, Tile, emit, fields, least_waste
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.stage import Layout, Module, Target
@@ -130,6 +131,33 @@ class DirectPlan:
         if bias is not None:
             wide[:, :outputs] = bias.reshape(groups, outputs)
         return wide
+
+
+# In steps: what a tile costs before and after its sum, what each kernel row adds, and what
+# copying a number into a patch takes.
+TILE_STEPS, ROW_STEPS, PATCH_STEPS = 30.0, 4.0, 0.4
+
+
+def cost(problem: ConvProblem, target: Target) -> Cost:
+    """What the kernel is predicted to take."""
+    if problem.pixels == 0:
+        return Cost(0, 0, 1, 0)
+    return _cost(plan(problem, target))
+
+
+def _cost(found: DirectPlan) -> Cost:
+    problem, tile, n = found.problem, found.tile, found.numbers
+    inputs = problem.group_channels[0]
+    panels = problem.x_shape[0] * n["groups"] * n["panels"]
+    met = int(found.rows[:, 2].sum())  # kernel rows of all output rows of one panel
+    sizes, patches = found.segments[:, 1], found.segments[:, 3]
+    # Fewer than 8 multiply-adds at a time wait for their own results.
+    across = float(np.maximum(sizes * tile.vectors, 8).sum()) * inputs * problem.spec.kernel[-1]
+    rows = met * (across + len(sizes) * ROW_STEPS + float(patches.sum()) * inputs * PATCH_STEPS)
+    tiles = len(found.rows) * len(sizes) * n["blocks"] * (TILE_STEPS + tile.pixels * tile.vectors)
+    weights = n["groups"] * n["panels"] * n["w_panel"] * problem.itemsize
+    scratch = weights + found.scratch * problem.itemsize
+    return Cost(panels * (rows + tiles), problem.moved, found.items, scratch)
 
 
 @lru_cache(maxsize=1024)

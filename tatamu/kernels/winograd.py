@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
+from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct_emit import least_waste
 from tatamu.kernels.problem import DTYPES, ConvProblem
 from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, fields, weight_side
@@ -54,7 +55,7 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
         return "channels must lie next to one another in memory"
     if problem.x_shape[0] == 0:
         return "there is no picture"
-    winograd, direct = cost(problem, target), direct_cost(problem, target)
+    winograd, direct = steps(problem, target), direct_cost(problem, target)
     if winograd >= direct:
         return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
     return None
@@ -188,7 +189,16 @@ def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
     return WinogradTile(problem.dtype, outputs, rows, vectors, lanes, problem.epilogue)
 
 
-def cost(problem: ConvProblem, target: Target) -> float:
+def cost(problem: ConvProblem, target: Target) -> Cost:
+    """What the kernel is predicted to take."""
+    found = plan(problem, target)
+    packed = found.numbers["panels"] * found.numbers["u_panel"]
+    scratch = (packed + found.scratch) * problem.itemsize
+    moved = problem.moved + packed * problem.itemsize
+    return Cost(steps(problem, target), moved, found.items, scratch)
+
+
+def steps(problem: ConvProblem, target: Target) -> float:
     """Vector multiply-adds' worth of time, by the better of the two transforms."""
     return _cost(problem, choose_tile(problem, target))
 

@@ -28,13 +28,14 @@ from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
-from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
+from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry
 
 __all__ = [
     "ConvGrad",
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv_kernels",
     "conv_transpose",
     "gradient_of",
     "set_winograd",
@@ -305,7 +306,8 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
 
 
-def _kernels(role: Role) -> tuple[ConvKernel, ...]:
+def conv_kernels(role: Role) -> tuple[ConvKernel, ...]:
+    """The algorithms that can play a role, each an object of its own for each operation."""
     return tuple(ConvKernel(name, role) for name in ("Winograd", "depthwise", "direct"))
 
 
@@ -322,11 +324,11 @@ def set_winograd(enabled: bool) -> None:
     >>> tatamu.set_winograd(False)
     >>> tatamu.set_winograd(True)
     """
-    for op in (conv2d, conv2d_input_grad, conv_transpose):
+    for op in registry().values():
         for kernel in op.kernels:
             if isinstance(kernel, ConvKernel) and kernel.name == "Winograd":
                 kernel.enabled = enabled
-        op.plans.clear()
+                op.plans.clear()
 
 
 # ---- records ------------------------------------------------------------------------------------
@@ -342,7 +344,7 @@ conv2d = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=_kernels("forward"),
+    kernels=conv_kernels("forward"),
 )
 
 conv_transpose = Op(
@@ -356,7 +358,7 @@ conv_transpose = Op(
     flops=_transpose_flops,
     bytes=moved_bytes,
     samples=_transpose_samples,
-    kernels=_kernels("transposed"),
+    kernels=conv_kernels("transposed"),
 )
 
 conv2d_input_grad = Op(
@@ -370,7 +372,7 @@ conv2d_input_grad = Op(
     flops=_input_grad_flops,
     bytes=moved_bytes,
     samples=_input_grad_samples,
-    kernels=_kernels("input gradient"),
+    kernels=conv_kernels("input gradient"),
 )
 
 conv2d_weight_grad = Op(

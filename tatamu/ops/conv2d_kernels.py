@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 from tatamu.geometry import ConvSpec, Phase, Window, phases
@@ -18,8 +19,10 @@ from tatamu.ops.op import Call
 from tatamu.ops.planned import refusal, target
 
 if TYPE_CHECKING:
+    from tatamu.kernels.cost import Cost
     from tatamu.kernels.problem import ConvProblem
     from tatamu.ops.conv_runner import ConvRunner, WeightGradRunner
+    from tatamu.stage.target import Target
 
 Role = Literal["forward", "input gradient", "transposed"]
 
@@ -84,6 +87,18 @@ class ConvKernel:
         turned = 0 if self._role == "forward" else spec_of(call).groups
         return ConvRunner(parts.parts, plans, reorder=parts.reorder, turned=turned)
 
+    def costs(self, call: Call) -> list[Cost] | None:
+        """What each launch is predicted to take; None where no kernel can run."""
+        from tatamu.stage.target import host
+
+        found = host()
+        if found is None:
+            return None
+        algorithm = self._algorithm()
+        parts = self._parts(call)
+        own = [algorithm.cost(p.problem, found) for p in parts.parts if p.problem is not None]
+        return [*own, *([reorder_cost(call, found)] if parts.reorder else [])]
+
     def _algorithm(self) -> Any:
         return import_module(f"tatamu.kernels.{self.name.lower()}")
 
@@ -96,6 +111,14 @@ class ConvKernel:
         if all(part.problem is None or readable(part.problem) for part in parts):
             return Parts(parts, False)
         return Parts(problem(call, channels_innermost_strides(call.shape(0))), True)
+
+
+def reorder_cost(call: Call, found: Target) -> Cost:
+    """What laying an input channels-last costs: it is read, and written elsewhere."""
+    from tatamu.kernels.cost import Cost
+
+    nbytes = prod(call.shape(0)) * call.dtype(0).itemsize
+    return Cost(nbytes / found.vector_bytes, 2 * nbytes, 1, nbytes)
 
 
 def spec_of(call: Call) -> ConvSpec:
@@ -130,9 +153,14 @@ def _forward(call: Call, strides: Ints) -> tuple[Part, ...]:
 
 
 def _residual_steps(call: Call, problem: ConvProblem) -> Ints:
-    """Elements of the residual from one (image, row, pixel) to the next."""
+    """Elements of the residual from one (image, row, pixel) to the next.
+
+    The runner lays it channels-last first if its channels are not next to one another.
+    """
     shape, strides = call.shape(3), call.strides[3]
     assert strides is not None
+    if strides[1] != 1:
+        strides = channels_innermost_strides(shape)
     _, _, steps = two_axes(spec_of(call), shape, strides)
     return (steps[0], *steps[2:])
 

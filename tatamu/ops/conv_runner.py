@@ -58,7 +58,12 @@ class ConvRunner:
             last = channels_last(x.array, x.array.shape[1])
             address = last.address
         y = outputs[0].address
-        r = 0 if residual is None else residual.address
+        r = 0
+        if residual is not None:
+            r = residual.address
+            if residual.strides[1] != 1:
+                r_last = channels_last(residual.array, residual.shape[1])
+                r = r_last.address
         for part in self._parts:
             part(address, w, bias, y, r)
         axes = len(outputs[0].shape) - 2
@@ -124,7 +129,8 @@ class _PartRunner:
     def _kept(self, tensor: Array, pack: Any) -> tuple[int, Numpy]:
         """Pack a tensor, and remember it until the tensor changes."""
         packed = aligned(pack(tensor.array))
-        tensor.storage.keep_packed((self._packing, tensor.offset, tensor.strides), packed)
+        key = (self._packing, tensor.offset, tensor.strides)
+        tensor.storage.keep_packed(key, packed, packed[1].nbytes)
         return packed
 
 

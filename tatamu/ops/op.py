@@ -18,6 +18,7 @@ import numpy as np
 from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, detached, local, made, wrap
+from tatamu.ops.choose import candidates
 from tatamu.ops.layout import Ints, Size, contiguous_strides
 from tatamu.runtime.storage import Storage
 
@@ -105,7 +106,11 @@ class Runner(Protocol):
 
 
 class Kernel(Protocol):
-    """Something that can serve an operation faster than its reference."""
+    """Something that can serve an operation faster than its reference.
+
+    It may have a method ``costs(call)`` besides, that gives a ``kernels.cost.Cost`` for each
+    launch; of several kernels the one predicted to be fastest is then taken.
+    """
 
     name: str
 
@@ -209,17 +214,17 @@ class Plan:
         self.many = len(outs) > 1
         self.runner: Runner | None = None
         reasons = []
-        for kernel in call.op.kernels:
-            reason = kernel.accepts(call)
-            if reason is None:
+        for candidate in candidates(call) if call.op.kernels else ():
+            reason = candidate.refusal
+            if not reason and self.runner is None:
                 try:
-                    self.runner = kernel.prepare(call)
-                    break
+                    self.runner = candidate.kernel.prepare(call)
                 except CompileError as error:
                     reason = str(error)
                     _warn_once(reason)
-            reasons.append(f"{kernel.name}: {reason}")
-        self.why = "; ".join(reasons)
+            if reason:
+                reasons.append(f"{candidate.kernel.name}: {reason}")
+        self.why = "" if self.runner is not None else "; ".join(reasons)
 
     def run(self, inputs: tuple[Array | None, ...]) -> tuple[Array, ...]:
         """The outputs, outside any graph."""

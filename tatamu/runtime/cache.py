@@ -75,7 +75,7 @@ class KernelCache:
         """The object kept under ``key``; None if there is none that can be trusted."""
         path = self._path(key)
         try:
-            if not self._is_ours():
+            if not self.is_ours():
                 return None
             content = self._content(path)
         except OSError:
@@ -95,7 +95,7 @@ class KernelCache:
         """Keep an object. Readers see the whole of it or nothing, even if two write at once."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._is_ours():
+            if not self.is_ours():
                 return
             handle, name = tempfile.mkstemp(prefix="new-", dir=self.folder)
             path = self._path(key)
@@ -122,7 +122,7 @@ class KernelCache:
             else:
                 path.unlink()
 
-    def _is_ours(self) -> bool:
+    def is_ours(self) -> bool:
         """Whether nobody but this user can have put a file here."""
         if sys.platform == "win32":
             return True  # the user's profile is private by its access list

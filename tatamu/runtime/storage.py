@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from tatamu.runtime.packing import packed
+
 __all__ = ["Pool", "Storage", "pool"]
 
 ALIGNMENT = 64
@@ -185,6 +187,8 @@ class Storage:
             self._origin.drop_packed()
 
     def __del__(self, give: Callable[[int, Block], None] = pool.give) -> None:
+        if self._packed:
+            self.drop_packed()
         if self._size:
             give(self._size, (self.address, self._owner))
 
@@ -204,16 +208,27 @@ class Storage:
         version, value = self._packed.get(key, (-1, None))
         return value if version == self.version else None
 
-    def keep_packed(self, key: Hashable, value: Any) -> None:
-        """Store a rearranged copy of these bytes (packed weights) until the next write."""
+    def keep_packed(self, key: Hashable, value: Any, nbytes: int = 0) -> None:
+        """Store a rearranged copy of these bytes (packed weights) until the next write.
+
+        ``nbytes`` is counted with all others (`tatamu.runtime.packing`).
+        """
         if self.shared:
             return
         if self._packed is None:
             self._packed = {}
         self._packed[key] = (self.version, value)
+        packed.add(self, key, nbytes)
+
+    def forget_packed(self, key: Hashable) -> None:
+        """Drop one packed copy, which is no longer counted."""
+        if self._packed is not None:
+            self._packed.pop(key, None)
 
     def drop_packed(self) -> None:
         """Forget packed copies, after a write that this version counter is not told of."""
+        for key in self._packed or ():
+            packed.remove(self, key)
         self._packed = None
         if self._origin is not None:
             self._origin.drop_packed()
