@@ -21,7 +21,7 @@ from tatamu.ops.planned import refusal, target
 if TYPE_CHECKING:
     from tatamu.kernels.cost import Cost
     from tatamu.kernels.problem import ConvProblem
-    from tatamu.ops.conv_runner import ConvRunner, WeightGradRunner
+    from tatamu.ops.conv_runner import ConvRunner, PlanesWeightGradRunner, WeightGradRunner
     from tatamu.stage.target import Target
 
 Role = Literal["forward", "input gradient", "transposed"]
@@ -221,6 +221,15 @@ def _phase(
     return Part(problem, x, y, taps, slices)
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneTap:
+    """For one plane of a kernel of three axes: which output planes read the picture, and where."""
+
+    outputs: slice
+    reads: slice
+    count: int
+
+
 class WeightGradKernel:
     """Outer products over all pixels: serves every gradient of weights."""
 
@@ -230,21 +239,55 @@ class WeightGradKernel:
         """None, or why this algorithm does not serve this call."""
         from tatamu.kernels import weight_grad
 
+        if spec_of(call).dims == 3:
+            return refusal(weight_grad, _plane_problem(call, 1))
         return refusal(weight_grad, self._problem(call)[0])
 
-    def prepare(self, call: Call) -> WeightGradRunner:
+    def prepare(self, call: Call) -> WeightGradRunner | PlanesWeightGradRunner:
         """Plan and compile; CompileError where that cannot be done."""
         from tatamu.kernels import weight_grad
-        from tatamu.ops.conv_runner import WeightGradRunner
+        from tatamu.ops.conv_runner import PlanesWeightGradRunner, WeightGradRunner
 
         found = target()
-        problem, reorder = self._problem(call)
-        return WeightGradRunner(weight_grad.plan(problem, found), reorder=reorder)
+        if spec_of(call).dims != 3:
+            problem, reorder = self._problem(call)
+            return WeightGradRunner(weight_grad.plan(problem, found), reorder=reorder)
+        taps = [_plane_tap(call, k) for k in range(spec_of(call).kernel[0])]
+        batch = call.shape(0)[0]
+        plans = [weight_grad.plan(_plane_problem(call, batch * t.count), found) for t in taps]
+        runners = [
+            WeightGradRunner(plan, reorder=False) if batch * tap.count else None
+            for tap, plan in zip(taps, plans, strict=True)
+        ]
+        return PlanesWeightGradRunner(taps, runners)
 
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         from tatamu.kernels.weight_grad import readable
 
         return read_problem(call, call.attrs.spec, call.attrs.shape[0], readable)
+
+
+def _plane_tap(call: Call, k: int) -> PlaneTap:
+    window, size, out = spec_of(call).windows[0], call.shape(0)[2], call.shape(1)[2]
+    readers = window.readers(k, size)
+    readers = range(readers.start, min(readers.stop, out))
+    if not readers:
+        return PlaneTap(slice(0), slice(0), 0)
+    first, last = (window.taps(o)[k] for o in (readers[0], readers[-1]))
+    return PlaneTap(
+        slice(readers.start, readers.stop), slice(first, last + 1, window.stride), len(readers)
+    )
+
+
+def _plane_problem(call: Call, images: int) -> ConvProblem:
+    """The convolution over two axes that images and their planes, taken together, go through."""
+    from tatamu.kernels.problem import ConvProblem
+
+    spec = spec_of(call)
+    flat = replace(spec, windows=spec.windows[1:], output_padding=spec.output_padding[1:])
+    shape = (images, call.shape(0)[1], *call.shape(0)[3:])
+    strides = channels_innermost_strides(shape)
+    return ConvProblem(flat, call.dtype(0).name, shape, strides, call.attrs.shape[0])
 
 
 def read_problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
-    from tatamu.ops.conv2d_kernels import Part
+    from tatamu.ops.conv2d_kernels import Part, PlaneTap
 
 _packings: dict[tuple[object, ...], int] = {}
 
@@ -168,29 +169,69 @@ class WeightGradRunner:
         self._launch = Launch(plan)
         self._gather = Launch(plan.gathering())
         self._reorder = reorder
-        self._dtype = np.dtype(plan.problem.dtype)
         self._calls = 0
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
         x, g = inputs
         assert x is not None and g is not None
-        self._calls += 1
-        plan = self._plan
-        x_address, g_address = x.address, g.address
+        x_address = x.address
         if self._reorder:
             x_last = channels_last(x.array, x.array.shape[1])
             x_address = x_last.address
+        dense = g.channels_innermost()
+        self.run(x_address, g.address if dense else None, g.array, outputs[0].address)
+
+    def run(self, x: int, g: int | None, g_array: Numpy, out: int) -> None:
+        """By address; ``g`` is None if the gradient does not lie channels-last."""
+        self._calls += 1
+        plan = self._plan
         groups = plan.problem.spec.groups
-        if plan.padded_channels * groups != g.shape[1] or not g.channels_innermost():
-            g_last = channels_last(g.array, plan.padded_channels, groups)
-            g_address = g_last.address
-        parts = Storage(int(np.prod(plan.dw_shape)) * self._dtype.itemsize)
-        self._launch((x_address, g_address, parts.address), self._launch.workers())
-        self._gather((parts.address, outputs[0].address), self._gather.workers())
+        if g is None or plan.padded_channels * groups != g_array.shape[1]:
+            g_last = channels_last(g_array, plan.padded_channels, groups)
+            g = g_last.address
+        parts = Storage(prod(plan.dw_shape) * plan.problem.itemsize)
+        self._launch((x, g, parts.address), self._launch.workers())
+        self._gather((parts.address, out), self._gather.workers())
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
         return ran(self._plan, self._launch.code, self._calls)
+
+
+class PlanesWeightGradRunner:
+    """The gradient of a kernel of several planes: each plane is that of a kernel over two axes.
+
+    ``taps`` says of each plane of the kernel which outputs read the picture, and where.
+    """
+
+    def __init__(self, taps: Sequence[PlaneTap], runners: Sequence[WeightGradRunner | None]):
+        self._planes = list(zip(taps, runners, strict=True))
+
+    def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
+        x, g = inputs
+        assert x is not None and g is not None
+        x_last, g_last = (np.moveaxis(t.array, 1, -1) for t in (x, g))
+        out = outputs[0].array
+        for k, (tap, runner) in enumerate(self._planes):
+            if runner is None:
+                out[:, :, k] = 0
+                continue
+            # Images and planes together are the images of a convolution over two axes.
+            reads = x_last[:, tap.reads]
+            images = np.ascontiguousarray(reads).reshape(-1, *reads.shape[2:])
+            taken = g_last[:, tap.outputs]
+            gradient = taken.reshape(-1, *taken.shape[2:])
+            plane = np.empty((*out.shape[:2], *out.shape[3:]), out.dtype)
+            planar = np.moveaxis(gradient, -1, 1)
+            runner.run(images.ctypes.data, None, planar, plane.ctypes.data)
+            out[:, :, k] = plane
+
+    def ran(self) -> Ran:
+        """How the planes were served."""
+        served = [runner.ran() for _, runner in self._planes if runner is not None]
+        if not served:
+            return Ran("fill", "NumPy", 0.0, True, "")
+        return served[0]._replace(kernel=f"{served[0].kernel}, {len(served)} planes")
 
 
 def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:
