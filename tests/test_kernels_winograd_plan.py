@@ -94,12 +94,13 @@ def test_tables_say_what_the_windows_say(size: int, pad: int, width: int, output
     table = winograd.tile_table(problem, tile).tolist()
     across = -(-columns // outputs)
     assert len(table) == across * -(-height // outputs)
-    for at, (x, y, first, last, *_, rows, _) in enumerate(table[::across]):
+    for at, (x, y, first, last, *_, rows, _, r) in enumerate(table[::across]):
         top = at * outputs
         patch = range(window.taps(top).start, window.taps(top).start + outputs + 2)
         assert [i for i, row in enumerate(patch) if row in range(size)] == list(range(first, last))
         assert x == patch.start * width * 5 - 5
         assert (y, rows) == (top * columns * 7, min(outputs, height - top))
+        assert r == y  # a residual lies as the output does unless the problem says otherwise
 
 
 def test_no_share_of_the_panels_is_empty() -> None:
@@ -155,7 +156,7 @@ USUAL = dense(64, 28, 28, 64)
 REFUSED = [
     (dense(64, 28, 28, 64, kernel=5), "it needs a 3×3 window, not 5×5"),
     (dense(64, 28, 28, 64, kernel=(3, 1)), "it needs a 3×3 window, not 3×1"),
-    (replace(USUAL, spec=ConvSpec.make(3, dims=3)), "it needs a 3×3 window, not 3×3×3"),
+    (replace(USUAL, spec=ConvSpec.make(3, dims=3)), "it serves pictures of two axes, not of 3"),
     (dense(64, 28, 28, 64, stride=(1, 2)), "it needs stride 1, not (1, 2)"),
     (dense(64, 28, 28, 64, dilation=2), "it needs dilation 1, not (2, 2)"),
     (dense(64, 28, 28, 64, groups=4), "it serves one group, not 4"),
