@@ -29,6 +29,7 @@ from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry
+from tatamu.ops.pad import Pad, pad_op
 
 __all__ = [
     "ConvGrad",
@@ -199,21 +200,23 @@ def _transpose_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
     call = node.call
     spec: ConvSpec = call.attrs
     forwards = spec.forwards()
-    inner = _reached(spec, call.shape(0), g)
-    dx = None if w is None else apply(conv2d, forwards, inner, w, None)
+    shape = call.shape(0)
+    dx = None if w is None else cropped(apply(conv2d, forwards, g, w, None), shape)
     weights = gradient_of(forwards, call.shape(1))
-    dw = None if x is None else apply(conv2d_weight_grad, weights, inner, x)
+    dw = None if x is None else apply(conv2d_weight_grad, weights, g, _grown(spec, x, g.shape))
     if len(node.edges) == 2 or node.edges[2] is None:
         return dx, dw, None
     return dx, dw, _bias_grad(g)
 
 
-def _reached(spec: ConvSpec, x: Ints, g: Array) -> Array:
-    """``g`` without the end that no input reaches: whole strides of output_padding."""
-    sides = zip(spec.windows, spec.output_padding, x[2:], strict=True)
-    sizes = tuple([window.back(size, more % window.stride) for window, more, size in sides])
-    part: Array = cropped(g, (*g.shape[:2], *sizes))
-    return part
+def _grown(spec: ConvSpec, x: Array, out: Ints) -> Array:
+    """``x`` with the zeros that would reach outputs which whole strides of output_padding added."""
+    sizes = spec.forwards().out_size(out[2:])
+    if sizes == x.shape[2:]:
+        return x
+    widths = tuple([(0, want - have) for want, have in zip(sizes, x.shape[2:], strict=True)])
+    wide: Array = apply(pad_op, interned(Pad(widths, "constant", 0.0)), x)
+    return wide
 
 
 def _input_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
