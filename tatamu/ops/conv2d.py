@@ -25,6 +25,7 @@ from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
 from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
+from tatamu.ops.conv_fft import FFTKernel
 from tatamu.ops.expand import reduction, sum_
 from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
@@ -309,9 +310,10 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(ConvGrad(spec, w), (random.uniform(-1, 1, x), g))
 
 
-def conv_kernels(role: Role) -> tuple[ConvKernel, ...]:
+def conv_kernels(role: Role) -> tuple[ConvKernel | FFTKernel, ...]:
     """The algorithms that can play a role, each an object of its own for each operation."""
-    return tuple(ConvKernel(name, role) for name in ("Winograd", "depthwise", "direct"))
+    compiled = tuple(ConvKernel(name, role) for name in ("Winograd", "depthwise", "direct"))
+    return (*compiled, FFTKernel(role))
 
 
 def set_winograd(enabled: bool) -> None:
@@ -389,5 +391,5 @@ conv2d_weight_grad = Op(
     flops=_weight_grad_flops,
     bytes=moved_bytes,
     samples=_weight_grad_samples,
-    kernels=(WeightGradKernel(),),
+    kernels=(FFTKernel("weight gradient"), WeightGradKernel()),
 )
