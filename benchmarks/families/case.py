@@ -11,12 +11,14 @@ class Case:
     """A call of ``nn.functional`` (or of the package itself) in both libraries.
 
     ``inputs`` are shapes, None for an absent tensor; tensors of four axes are given to PyTorch in
-    both of its memory formats, and to tatamu channels-last, as its own layers leave them.
+    both of its memory formats, and to tatamu channels-last, as its own layers leave them. What
+    takes PyTorch many seconds is run ``once`` in each format, forward, and no error is found.
     """
 
     call: str
     inputs: tuple[tuple[int, ...] | None, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    once: bool = False
 
     def request(self, what: str) -> dict[str, Any]:
         """The case as the other process reads it."""

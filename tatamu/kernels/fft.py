@@ -32,7 +32,7 @@ WORKSPACE = 64 * 1024 * 1024
 # Bytes of transformed weights that a layer may keep.
 PACKED = 256 * 1024 * 1024
 # Numbers that one step of a thread takes up at least, so that Python's part of it is small.
-BLOCK = 32 * 1024
+BLOCK = 128 * 1024
 
 # Nanoseconds, measured on one core at 118 GFLOP/s in float32; float64 takes `WIDE` as long.
 PASS = 1.25  # one transform along one axis, for each number
@@ -44,7 +44,7 @@ CALL = 15_000.0  # a step of a thread, as far as it is Python
 LARGE = 256 * 1024  # numbers from which on a tile's columns no longer fit the second cache
 WIDE = 1.6
 # Work that one thread does alone, since handing out steps takes time, too.
-ALONE = 300_000.0
+ALONE = 2_000_000.0
 # It must be that much faster than plain arithmetic, of which two threads do twice as much.
 MARGIN = 1.5
 # Multiply-adds a nanosecond of plain float32 arithmetic on that core.
