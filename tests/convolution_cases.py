@@ -205,17 +205,15 @@ def scatter(case: Case, g: Numpy, w: Numpy, sizes: Ints) -> Numpy:
     steps = zip(g.shape[2:], case.stride, case.reach, sizes, pads, strict=True)
     wide = [max((m - 1) * s + r, size + sum(p)) for m, s, r, size, p in steps]
     y = np.zeros((n, channels, *wide))
-    each, of_g = w.shape[1], w.shape[0] // case.groups
+    by_group = g.reshape(n, case.groups, w.shape[0] // case.groups, prod(g.shape[2:]))
+    weights = w.reshape(case.groups, len(w) // case.groups, *w.shape[1:]).swapaxes(1, 2)
     for tap in np.ndindex(*case.kernel):
         at = [
             slice(t * d, t * d + (m - 1) * s + 1, s)
             for t, d, m, s in zip(tap, case.dilation, g.shape[2:], case.stride, strict=True)
         ]
-        for group in range(case.groups):
-            own = slice(group * each, (group + 1) * each)
-            other = slice(group * of_g, (group + 1) * of_g)
-            term = np.tensordot(w[(other, slice(None), *tap)], g[:, other], ((0,), (1,)))
-            y[(slice(None), own, *at)] += np.moveaxis(term, 0, 1)
+        terms = weights[(..., *tap)] @ by_group
+        y[(slice(None), slice(None), *at)] += terms.reshape(n, channels, *g.shape[2:])
     inside = [slice(p[0], p[0] + size) for p, size in zip(pads, sizes, strict=True)]
     return y[(slice(None), slice(None), *inside)]
 

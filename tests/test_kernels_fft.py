@@ -241,7 +241,7 @@ def test_what_it_refuses_and_why() -> None:
         (replace(good, dtype="float16"), "it computes in float32 and float64, not in float16"),
         (replace(good, images=0), "there is nothing to compute"),
         (replace(good, outputs=0), "there is nothing to compute"),
-        (replace(good, lines=square(512, 3, 1)), "the kernel is too small: "),
+        (replace(good, lines=square(512, 3, 1)), "too little to gain: "),
         (replace(good, inputs=512, outputs=512), " MB of transformed weights and "),
     )
     for problem, reason in cases:

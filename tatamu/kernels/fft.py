@@ -166,7 +166,9 @@ class FFTPlan:
     @property
     def planes(self) -> int:
         """How many tiles a thread transforms at once."""
-        return max(1, BLOCK // prod(self.lengths))
+        p = self.problem
+        most = p.groups * (p.inputs * p.outputs if p.summed else max(p.inputs, p.outputs))
+        return max(1, min(most, BLOCK // prod(self.lengths)))
 
     @property
     def shared(self) -> int:
@@ -224,7 +226,7 @@ def accepts(problem: Correlation, target: Target | None) -> str | None:
             return found
         least = found.nanoseconds
     if least * MARGIN >= plain:
-        return f"the kernel is too small: {least / 1e6:.3g} ms expected, {plain / 1e6:.3g} without"
+        return f"too little to gain: {least / 1e6:.3g} ms expected, {plain / 1e6:.3g} ms without"
     return None
 
 
