@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +17,15 @@ from hypothesis import strategies as st
 import tatamu
 from tatamu.nn import functional as F
 from tatamu.ops import watching
+from tatamu.ops.choose import candidates
 from tatamu.ops.conv2d import conv2d
 from tatamu.ops.op import Call, Event, Plan
+from tatamu.runtime import threads
+from tatamu.runtime.packing import packed
+from tatamu.runtime.storage import pool
 
 FEW = settings(max_examples=60)
-MANY = settings(max_examples=1500)
+MANY = settings(max_examples=4000)
 
 
 # ---- everything ---------------------------------------------------------------------------------
@@ -167,3 +175,64 @@ def test_large_kernels_take_the_transform_and_small_ones_do_not() -> None:
         kernels[kernel] = events[-1].ran.kernel
     assert kernels[41].startswith("FFT")
     assert not any(kernels[kernel].startswith("FFT") for kernel in (3, 5))
+
+
+# ---- memory -------------------------------------------------------------------------------------
+
+LAYERS: tuple[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
+    ("direct", (2, 16, 90, 90), (32, 16, 5, 5), {"padding": 2}),
+    ("Winograd", (1, 64, 96, 96), (64, 64, 3, 3), {"padding": 1}),
+    ("depthwise", (1, 64, 90, 90), (64, 1, 3, 3), {"padding": 1, "groups": 64}),
+    ("FFT", (1, 3, 200, 200), (4, 3, 61, 61), {"padding": 30}),
+)
+
+
+def peak(run: Callable[[], Any]) -> int:
+    """Bytes that a call holds at its worst beyond those that were held before, its result too."""
+    pool.clear()
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = run()
+    most = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    del kept
+    return most
+
+
+@pytest.mark.parametrize(("kernel", "shape", "weights", "arguments"), LAYERS)
+def test_a_call_needs_its_output_and_what_its_kernel_says(
+    kernel: str, shape: tuple[int, ...], weights: tuple[int, ...], arguments: dict[str, Any]
+) -> None:
+    x, w = laid(np.ones(shape, np.float32), 1), tatamu.ones(*weights)
+    events: list[Event] = []
+    with watching(events.append):
+        y = F.conv2d(x, w, None, **arguments)
+    assert events[0].ran.kernel.startswith(kernel)
+    best = candidates(Call(conv2d, events[0].attrs, events[0].inputs))[0]
+    said = y.numel() * 4 + best.scratch * threads.get_num_threads()
+    before = packed.nbytes
+    assert peak(lambda: F.conv2d(x, w, None, **arguments)) < 1.2 * said + 200_000
+    assert packed.nbytes == before, "weights are packed once"
+
+
+@pytest.mark.parametrize(("kernel", "shape", "weights", "arguments"), LAYERS)
+def test_nothing_is_left_behind(
+    kernel: str, shape: tuple[int, ...], weights: tuple[int, ...], arguments: dict[str, Any]
+) -> None:
+    def step() -> None:
+        x = tatamu.ones(*shape, requires_grad=True)
+        w = tatamu.ones(*weights, requires_grad=True)
+        F.conv2d(x, w, None, **arguments).sum().backward()
+
+    step()
+    gc.collect()
+    before = packed.nbytes
+    tracemalloc.start()
+    held = tracemalloc.get_traced_memory()[0] - pool.held
+    for _ in range(3):
+        step()
+    gc.collect()
+    assert tracemalloc.get_traced_memory()[0] - pool.held < held + 100_000
+    tracemalloc.stop()
+    assert packed.nbytes == before

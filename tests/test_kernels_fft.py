@@ -18,6 +18,7 @@ import pytest
 from fft_cases import Numpy, bound, check, definition, every_plan, operands, planned, run
 from hypothesis import given
 from hypothesis import strategies as st
+from test_fallback import run_python
 
 import tatamu
 from tatamu.kernels import fft
@@ -395,3 +396,27 @@ def test_derivatives_of_second_order() -> None:
     base = np.array(w.detach())
     slope = (squared(base + step * v) - squared(base - step * v)) / (2 * step)
     np.testing.assert_allclose((np.array(dw) * v).sum(), slope, rtol=1e-5)
+
+
+def test_without_llvmlite_large_kernels_are_transformed_all_the_same() -> None:
+    (line,) = run_python(
+        """
+        import sys, warnings
+        sys.modules["llvmlite"] = None
+        warnings.simplefilter("ignore")
+        import tatamu
+        from tatamu import ops
+
+        for kernel in (3, 61):
+            events = []
+            layer = tatamu.nn.Conv2d(3, 4, kernel, padding=kernel // 2)
+            with ops.watching(events.append):
+                x = tatamu.ones(1, 3, 150, 150, requires_grad=True)
+                layer(x).sum().backward()
+            for event in events:
+                if event.op.name.startswith("conv2d"):
+                    print(kernel, event.ran.kernel.split()[0], end=" ")
+        print()
+        """
+    )
+    assert line.split() == [*("3", "NumPy") * 3, *("61", "FFT") * 3]

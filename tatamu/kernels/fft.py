@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import ceil, prod
+from math import ceil, log2, prod
 
 import numpy as np
 
@@ -35,7 +35,8 @@ PACKED = 256 * 1024 * 1024
 BLOCK = 128 * 1024
 
 # Nanoseconds, measured on one core at 118 GFLOP/s in float32; float64 takes `WIDE` as long.
-PASS = 1.25  # one transform along one axis, for each number
+PASS = 1.25  # a transform along one axis, for each number
+LONG = 0.1  # how much longer it takes for each doubling beyond 512 numbers
 LINE = 50.0  # the same, for each line of numbers that is one transform
 MOVE = 1.2  # laying a number out for it, or storing the result
 LOOP = 0.75  # a complex multiply-add between whole planes
@@ -360,11 +361,12 @@ def product_block(plan: FFTPlan) -> tuple[int, int]:
 def _transform(problem: Correlation, sides: tuple[Side, ...]) -> float:
     """Nanoseconds of one tile's transform, there or back."""
     points = prod(side.length for side in sides)
-    far = 1.3 if points > LARGE else 1.0
+    far = 1.3 if points > LARGE and len(sides) > 1 else 1.0
     wide = WIDE if problem.itemsize == 8 else 1.0
+    passes = sum(PASS * (1 + LONG * max(0.0, log2(side.length) - 9)) for side in sides)
     lines = points / sides[-1].length + sum(points / 2 / side.length for side in sides[:-1])
     call = CALL / max(1, BLOCK // points)
-    return points * wide * (len(sides) * PASS * far + MOVE) + lines * LINE + call
+    return points * wide * (passes * far + MOVE) + lines * LINE + call
 
 
 def _nanoseconds(
@@ -417,11 +419,11 @@ def candidates(line: Line, summed: bool) -> tuple[Side, ...]:
 
 @lru_cache(maxsize=4096)
 def good_length(least: int) -> int:
-    """The next even number without prime factors above 7, which a transform does quickly."""
+    """The next even number that a transform does quickly: without prime factors above 7 (5)."""
     length = max(2, least + least % 2)
     while True:
         rest = length
-        for factor in (2, 3, 5, 7):
+        for factor in (2, 3, 5, 7) if length <= 1024 else (2, 3, 5):
             while rest % factor == 0:
                 rest //= factor
         if rest == 1:
