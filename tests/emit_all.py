@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import direct_runner
 from direct_cases import winograd_tiles
+from product_cases import EMITTERS, product_tiles
 
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import direct, direct_emit, peak, winograd_emit
@@ -24,7 +25,7 @@ FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "erf", "sin", "cos")
 
 
 def modules(target: Target) -> Iterator[Module]:
-    """Convolution for every tile a layer can get, yardsticks, pool, functions."""
+    """Convolutions and products for every tile a layer can get, yardsticks, pool, functions."""
     tiles = {
         direct.choose_tile(direct_runner.problem(ConvSpec.make(3), dtype, (1, 8, 9, 9), n), target)
         for dtype in direct_emit.DTYPES
@@ -34,6 +35,8 @@ def modules(target: Target) -> Iterator[Module]:
         yield direct_emit.emit(tile, target)
     for winograd_tile in winograd_tiles(target):
         yield winograd_emit.emit(winograd_tile, target)
+    for kernel, product_tile in product_tiles(target):
+        yield EMITTERS[kernel].emit(product_tile, target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
