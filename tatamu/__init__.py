@@ -80,7 +80,9 @@ from tatamu.functions import (
 )
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.conv2d import set_winograd
+from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.ops.products import addmm, addmv, baddbmm, bmm, dot, mm, mv, outer
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -99,19 +101,25 @@ __all__ = [
     "__version__",
     "abs",
     "add",
+    "addmm",
+    "addmv",
     "arange",
     "argmax",
     "argmin",
     "as_tensor",
     "autograd",
+    "baddbmm",
     "bfloat16",
+    "bmm",
     "bool",
     "channels_last",
     "clone",
     "contiguous_format",
     "div",
+    "dot",
     "double",
     "dtype",
+    "einsum",
     "empty",
     "empty_like",
     "enable_grad",
@@ -142,7 +150,9 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "mm",
     "mul",
+    "mv",
     "neg",
     "nn",
     "no_grad",
@@ -150,6 +160,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "outer",
     "packed_memory",
     "permute",
     "pow",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from tatamu.dtypes import DType, int64
-from tatamu.ops import comparison, pointwise
+from tatamu.ops import comparison, pointwise, products
 from tatamu.ops.arithmetic import add, div, mul, neg, sub
 from tatamu.ops.array import Array, wrap
 from tatamu.ops.cast import cast, overwrite
@@ -125,6 +125,38 @@ class Maths(Array):
     def matmul(self, other: Array) -> Self:
         """The matrix product, over the last two axes, broadcast over the others."""
         return matmul(self, other)
+
+    def mm(self, mat2: Array) -> Self:
+        """The product of two matrices."""
+        return products.mm(self, mat2)
+
+    def bmm(self, mat2: Array) -> Self:
+        """The products of two stacks of as many matrices."""
+        return products.bmm(self, mat2)
+
+    def mv(self, vec: Array) -> Self:
+        """A matrix times a vector."""
+        return products.mv(self, vec)
+
+    def dot(self, tensor: Array) -> Self:
+        """The sum of two vectors' products."""
+        return products.dot(self, tensor)
+
+    def outer(self, vec2: Array) -> Self:
+        """All products of two vectors' numbers."""
+        return products.outer(self, vec2)
+
+    def addmm(self, mat1: Array, mat2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+        """``beta * self + alpha * (mat1 @ mat2)``."""
+        return products.addmm(self, mat1, mat2, beta=beta, alpha=alpha)
+
+    def addmv(self, mat: Array, vec: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+        """``beta * self + alpha * (mat @ vec)``."""
+        return products.addmv(self, mat, vec, beta=beta, alpha=alpha)
+
+    def baddbmm(self, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+        """``beta * self + alpha * bmm(batch1, batch2)``."""
+        return products.baddbmm(self, batch1, batch2, beta=beta, alpha=alpha)
 
     # ---- comparison ----
 

@@ -10,6 +10,7 @@ from tatamu.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter
 from tatamu.nn.pooling import AvgPool2d, MaxPool2d
@@ -17,6 +18,7 @@ from tatamu.nn.simple import Flatten, Identity, ReLU
 
 __all__ = [
     "AvgPool2d",
+    "Bilinear",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -25,6 +27,7 @@ __all__ = [
     "ConvTranspose3d",
     "Flatten",
     "Identity",
+    "Linear",
     "MaxPool2d",
     "Module",
     "Parameter",

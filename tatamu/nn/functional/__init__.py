@@ -11,12 +11,14 @@ from tatamu.nn.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from tatamu.nn.functional.linear import bilinear, linear
 from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.pooling import avg_pool2d, max_pool2d
 
 __all__ = [
     "Ints",
     "avg_pool2d",
+    "bilinear",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -24,6 +26,7 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "linear",
     "max_pool2d",
     "pad",
     "relu",
