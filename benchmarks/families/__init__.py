@@ -5,13 +5,14 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution, large_kernels, transposed
+from benchmarks.families import convolution, large_kernels, linear, transposed
 from benchmarks.families.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
     *convolution.FAMILIES,
     *transposed.FAMILIES,
     *large_kernels.FAMILIES,
+    *linear.FAMILIES,
 )
 
 __all__ = ["FAMILIES", "Case", "Family"]
