@@ -102,25 +102,32 @@ class WeightGradPlan:
 
     def gathering(self) -> GatherPlan:
         """The plan of adding the parts up, once all of them are there."""
-        return GatherPlan(self)
+        n = self.numbers
+        return GatherPlan(
+            problem=self.problem, target=self.target, width=self.tile.channels,
+            lanes=self.tile.lanes, parts=n["parts"], part=n["dw_part"], panels=n["panels"],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class GatherPlan:
-    """Adding up the parts of a weight gradient."""
+    """Adding up the parts of a weight gradient, [part][group][panel][tap][in][out of the panel].
 
-    of: WeightGradPlan
+    ``width`` is a panel's, a multiple of ``lanes``; ``part`` is a part's size.
+    """
 
-    @property
-    def target(self) -> Target:
-        """For which processor."""
-        return self.of.target
+    problem: ConvProblem
+    target: Target
+    width: int
+    lanes: int
+    parts: int
+    part: int
+    panels: int
 
     @property
     def items(self) -> int:
         """Work items: some pairs of input channel and tap of one panel each."""
-        n = self.of.numbers
-        return n["groups"] * n["panels"] * self._blocks
+        return self.problem.spec.groups * self.panels * self._blocks
 
     @property
     def label(self) -> str:
@@ -130,33 +137,36 @@ class GatherPlan:
     @property
     def symbol(self) -> str:
         """The kernel's name in its object."""
-        return gather_symbol(self.of.problem.dtype, self.of.tile.lanes, self.target)
+        return gather_symbol(self.problem.dtype, self.lanes, self.target)
 
     @property
     def work(self) -> int:
         """How long it takes, in flops of direct convolution; some ten for each element."""
-        return 10 * self.of.numbers["dw_part"] * self.of.numbers["parts"]
+        return 10 * self.part * self.parts
+
+    @property
+    def _taps(self) -> int:
+        rows, columns = self.problem.spec.kernel
+        return rows * columns
 
     @property
     def _blocks(self) -> int:
-        n = self.of.numbers
-        pairs = n["inputs"] * n["kernel_rows"] * n["kernel_columns"]
-        return -(-pairs // (GATHER_VECTORS * self.of.tile.lanes))
+        pairs = self.problem.group_channels[0] * self._taps
+        return -(-pairs // (GATHER_VECTORS * self.lanes))
 
     def emit(self) -> Module:
         """The kernel itself, to be compiled."""
-        return emit_gather(self.of.problem.dtype, self.of.tile.lanes, self.target)
+        return emit_gather(self.problem.dtype, self.lanes, self.target)
 
     def arguments(self) -> NDArray[np.int64]:
         """The argument block; dw and out (fields 0 and 1) are for the call to fill."""
-        n = self.of.numbers
+        inputs, outputs = self.problem.group_channels
         numbers = {
-            "parts": n["parts"], "dw_part": n["dw_part"], "panels": n["panels"],
-            "width": self.of.tile.channels, "taps": n["kernel_rows"] * n["kernel_columns"],
-            "inputs": n["inputs"], "outputs": self.of.problem.group_channels[1],
+            "parts": self.parts, "dw_part": self.part, "panels": self.panels,
+            "width": self.width, "taps": self._taps, "inputs": inputs, "outputs": outputs,
             "blocks": self._blocks,
         }  # fmt: skip
-        block = Layout.of(gather_fields(DTYPES[self.of.problem.dtype]))
+        block = Layout.of(gather_fields(DTYPES[self.problem.dtype]))
         return block.pack(dw=0, out=0, **numbers)
 
 

@@ -24,16 +24,32 @@ BLOCK_TILES = 28
 # A problem of fewer items than this is shared out by output channels, too.
 LEAST_ITEMS = 4
 
-# Costs in vector multiply-adds, as the direct kernel needs them. An input transform takes about
-# this many instructions for each of its points and vectors of channels, an output transform, too.
-INTO_COST = {4: 8, 2: 4}
-OUT_COST = {4: 8, 2: 4}
+# Larger transforms round more; the plain sum of more products does, too. From so many input
+# channels on, a transform's float32 error is at or below that of the plain sum.
+LEAST_INPUTS = {4: 160, 3: 48, 2: 0}
+
+# Costs in vector multiply-adds, as the direct kernel needs them. Transforms of inputs and outputs
+# take about this many instructions for each of their points and vectors of channels.
+TRANSFORM_COST = {4: 8, 3: 6, 2: 4}
+# What the products take beyond their multiply-adds: sums of chunks, weights that are waited for.
+PRODUCT_COST = 1.12
 # Bytes of weights that arrive while one vector multiply-add runs.
-WEIGHT_BYTES = 16
+WEIGHT_BYTES = 8
 
 
 def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     """None if Winograd's algorithm can run this problem and pays, else why not."""
+    reason = unfit(problem, target)
+    if reason is not None or target is None:
+        return reason
+    winograd, direct = steps(problem, target), direct_cost(problem, target)
+    if winograd >= direct:
+        return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
+    return None
+
+
+def unfit(problem: ConvProblem, target: Target | None) -> str | None:
+    """Why the algorithm cannot run this problem, or its gradients; None if it can."""
     spec = problem.spec
     if target is None:
         return "llvmlite is missing or has no code generator for this processor"
@@ -55,9 +71,6 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
         return "channels must lie next to one another in memory"
     if problem.x_shape[0] == 0:
         return "there is no picture"
-    winograd, direct = steps(problem, target), direct_cost(problem, target)
-    if winograd >= direct:
-        return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
     return None
 
 
@@ -177,13 +190,15 @@ def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> Winog
 
 
 def choose_tile(problem: ConvProblem, target: Target) -> WinogradTile:
-    """F(4x4) or F(2x2), whichever costs less, with the widest panel that fits the registers."""
-    tiles = [tile_of(problem, target, outputs) for outputs in (4, 2)]
+    """The transform that costs least of those exact enough, and its panel."""
+    channels = problem.x_shape[1] if problem.dtype == "float32" else max(LEAST_INPUTS.values())
+    allowed = (outputs for outputs, least in LEAST_INPUTS.items() if channels >= least)
+    tiles = [tile_of(problem, target, outputs) for outputs in allowed]
     return min(tiles, key=lambda tile: _cost(problem, tile))
 
 
 def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
-    """F(4x4) or F(2x2), as asked for, with the panel that fits the registers and the layer."""
+    """The transform asked for, with the widest panel that fits the registers and the layer."""
     lanes = target.lanes(DTYPES[problem.dtype])
     rows, vectors = least_waste(target, -(-problem.out_channels // lanes))
     return WinogradTile(problem.dtype, outputs, rows, vectors, lanes, problem.epilogue)
@@ -199,7 +214,7 @@ def cost(problem: ConvProblem, target: Target) -> Cost:
 
 
 def steps(problem: ConvProblem, target: Target) -> float:
-    """Vector multiply-adds' worth of time, by the better of the two transforms."""
+    """Vector multiply-adds' worth of time, by the transform that is chosen."""
     return _cost(problem, choose_tile(problem, target))
 
 
@@ -221,11 +236,11 @@ def _cost(problem: ConvProblem, tile: WinogradTile) -> float:
     whole, rest = divmod(-(-count // blocks), tile.rows)
     # Fewer than 8 multiply-adds at a time wait for their own results.
     step = whole * tile.rows * tile.vectors + (max(rest * tile.vectors, 8) if rest else 0)
-    products = max(step, tile.channels * 4 / WEIGHT_BYTES)
+    products = max(step, tile.channels * problem.itemsize / WEIGHT_BYTES)
     multiply = blocks * tile.points * panels * inputs * tile.lanes * products
-    into = count * tile.points * inputs * INTO_COST[tile.outputs]
-    out = count * tile.points * panels * tile.vectors * OUT_COST[tile.outputs]
-    return float(multiply + into + out)
+    vectors = inputs + panels * tile.vectors
+    transforms = count * tile.points * vectors * TRANSFORM_COST[tile.outputs]
+    return PRODUCT_COST * multiply + transforms
 
 
 def tile_table(problem: ConvProblem, tile: WinogradTile) -> NDArray[np.int64]:

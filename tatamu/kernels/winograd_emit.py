@@ -35,9 +35,11 @@ from tatamu.stage import (
     Value,
 )
 
-CHUNK = 64
+CHUNK = 16
 UNROLL = 2
-_A, _B = 5 / 8, 3 / 2
+# The points at which polynomials are evaluated come in pairs +-p; there are infinity, too, and for
+# four outputs 0.
+PAIRS = {3: (3 / 8, 5 / 4), 4: (5 / 8, 3 / 2)}
 
 # What the kernel reads of each tile: where its inputs, outputs and residuals begin (the inputs'
 # corner may lie outside the picture), which rows and columns of the input patch are picture, and
@@ -99,8 +101,8 @@ def emit(tile: WinogradTile, target: Target, *, debug: bool = False) -> Module:
     t = DTYPES[tile.dtype]
     m = Module(tile.symbol(target), target, debug=debug)
     pieces = _Pieces(
-        gather=_gather(m, tile, t),
-        into=_transform_input(m, tile, t),
+        gather=gather_function(m, t),
+        into=transform_input(m, tile, t, tile.rows),
         multiply={n: _multiply(m, tile, t, n) for n in range(1, tile.rows + 1)},
         out=_transform_output(m, tile, t, whole=True),
         out_part=_transform_output(m, tile, t, whole=False),
@@ -117,7 +119,8 @@ def weight_side(outputs: int) -> NDArray[np.float64]:
     if outputs == 2:
         return np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
     # The row of a point p is [1, p, p^2] over the product of its distances to the other points.
-    points = [0, _A, -_A, _B, -_B]
+    points = [0.0] if outputs == 4 else []
+    points += [sign * p for p in PAIRS[outputs] for sign in (1, -1)]
     rows = [
         [p**k / math.prod(p - other for other in points if other != p) for k in range(3)]
         for p in points
@@ -139,14 +142,21 @@ def input_side(f: Function, d: list[Value], outputs: int) -> list[Value]:
     add = partial(_times_plus, f)
     if outputs == 2:
         return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[3] - d[1]]
-    a2, b2 = _A**2, _B**2
-    even_a, odd_a = add(-b2, d[2], d[4]), add(-b2, d[1], d[3])
-    even_b, odd_b = add(-a2, d[2], d[4]), add(-a2, d[1], d[3])
+    p, q = PAIRS[outputs]
+    p2, q2 = p**2, q**2
+
+    def product(d0: Value, d2: Value, d4: Value) -> Value:
+        """That of all pairs' (x - p)(x + p)."""
+        return add(p2 * q2, d0, add(-(p2 + q2), d2, d4))
+
+    first, d = ([product(d[0], d[2], d[4])], d[1:]) if outputs == 4 else ([], d)
+    even_p, odd_p = add(-q2, d[0], d[2]), add(-q2, d[1], d[3])
+    even_q, odd_q = add(-p2, d[0], d[2]), add(-p2, d[1], d[3])
     return [
-        add(a2 * b2, d[0], add(-(a2 + b2), d[2], d[4])),
-        add(_A, odd_a, even_a), add(-_A, odd_a, even_a),
-        add(_B, odd_b, even_b), add(-_B, odd_b, even_b),
-        add(a2 * b2, d[1], add(-(a2 + b2), d[3], d[5])),
+        *first,
+        add(p, even_p, odd_p), add(-p, even_p, odd_p),
+        add(q, even_q, odd_q), add(-q, even_q, odd_q),
+        product(d[0], d[2], d[4]),
     ]  # fmt: skip
 
 
@@ -155,18 +165,47 @@ def output_side(f: Function, q: list[Value], outputs: int) -> list[Value]:
     add = partial(_times_plus, f)
     if outputs == 2:
         return [q[0] + q[1] + q[2], q[1] - q[2] + q[3]]
-    sum_a, difference_a = q[1] + q[2], q[1] - q[2]
-    sum_b, difference_b = q[3] + q[4], q[3] - q[4]
-    return [
-        q[0] + sum_a + sum_b,
-        add(_A, difference_a, difference_b * _B),
-        add(_A**2, sum_a, sum_b * _B**2),
-        add(_A**3, difference_a, add(_B**3, difference_b, q[5])),
+    a, b = PAIRS[outputs]
+    *first, a_plus, a_minus, b_plus, b_minus, last = q
+    sum_a, difference_a = a_plus + a_minus, a_plus - a_minus
+    sum_b, difference_b = b_plus + b_minus, b_plus - b_minus
+    rows = [
+        first[0] + sum_a + sum_b if first else sum_a + sum_b,
+        add(a, difference_a, difference_b * b),
     ]
+    if outputs == 3:
+        return [*rows, add(a**2, sum_a, add(b**2, sum_b, last))]
+    cubes = add(a**3, difference_a, add(b**3, difference_b, last))
+    return [*rows, add(a**2, sum_a, sum_b * b**2), cubes]
 
 
-def _gather(m: Module, tile: WinogradTile, t: Type) -> Function:
-    """Copy a tile's inputs, zeros around them, channels filled up to whole vectors."""
+def gradient_side(f: Function, g: list[Value], outputs: int) -> list[Value]:
+    """A g for one row or column of a tile's gradients."""
+    add = partial(_times_plus, f)
+    if outputs == 2:
+        return [g[0], g[0] + g[1], g[0] - g[1], g[1]]
+    found = [g[0]] if outputs == 4 else []
+    for p in PAIRS[outputs]:
+        even = add(p**2, g[2], g[0])
+        odd = add(p**2, g[3], g[1]) if outputs == 4 else g[1]
+        found += [add(p, odd, even), add(-p, odd, even)]
+    return [*found, g[-1]]
+
+
+def weight_gradient_side(f: Function, q: list[Value], outputs: int) -> list[Value]:
+    """G^T q for one row or column."""
+    found = []
+    for column in weight_side(outputs).T:
+        (k, value), *rest = ((float(k), x) for k, x in zip(column, q, strict=True) if k)
+        total = value if k == 1 else value * k
+        for k, x in rest:
+            total = _times_plus(f, k, x, total)
+        found.append(total)
+    return found
+
+
+def gather_function(m: Module, t: Type) -> Function:
+    """Copy a patch of a tile, zeros around it, channels filled up to whole vectors."""
     copy, zero = copy_function(m, t), zero_function(m, t)
     f = m.function(
         "gather",
@@ -181,24 +220,25 @@ def _gather(m: Module, tile: WinogradTile, t: Type) -> Function:
             "last_column": I64,
             "inputs": I64,
             "channels": I64,
+            "side": I64,
         },
     )
     a = f.args
     patch = a.pointer("patch")
-    f.call(zero, patch, a.inputs * tile.points)
+    f.call(zero, patch, a.inputs * a.side * a.side)
     for r in f.loop(a.last_row, start=a.first_row):
         for c in f.loop(a.last_column, start=a.first_column):
             f.call(
                 copy,
                 a.pointer("x").at(r * a.x_h + c * a.x_w),
-                patch.at((r * tile.side + c) * a.inputs),
+                patch.at((r * a.side + c) * a.inputs),
                 a.channels,
             )
     return f
 
 
-def _transform_input(m: Module, tile: WinogradTile, t: Type) -> Function:
-    """B^T d B of one tile, all channels."""
+def transform_input(m: Module, tile: WinogradTile, t: Type, spacing: int) -> Function:
+    """B^T d B of one tile, all channels; vectors of channels lie ``spacing`` vectors apart."""
     f = m.function(
         "into",
         {
@@ -221,7 +261,7 @@ def _transform_input(m: Module, tile: WinogradTile, t: Type) -> Function:
             )
             for j in range(side)
         ]
-        to = a.pointer("v").at(c * tile.rows)
+        to = a.pointer("v").at(c * spacing)
         for i in range(side):
             row = input_side(f, [columns[j][i] for j in range(side)], tile.outputs)
             for j in range(side):
@@ -351,26 +391,39 @@ def _inputs(
     v: Pointer,
 ) -> None:
     """Transform the inputs of a block of tiles: [point][row group][vector][row][lane]."""
-    side = tile.side
-    patch = v.at(a.patch_at)
     for i in f.loop(count):
-        entry = table.at(i * len(TILE))
-        x = a.pointer("x").at(entry.load(0))
-        part = [entry.load(n) for n in range(2, 6)]
-        whole = ((part[1] - part[0]) == side) & ((part[3] - part[2]) == side)
-        inside = whole & (a.always_gather == 0)
-        with f.when(inside == 0):
-            f.call(pieces.gather, x, patch, a.x_h, a.x_w, *part, a.inputs, a.channels)
         to = v.at(i // tile.rows * tile.rows * a.inputs + i % tile.rows * tile.lanes)
-        f.call(
-            pieces.into,
-            f.select_pointer(inside, x, patch),
-            to,
-            f.select(inside, a.x_h, a.inputs * side),
-            f.select(inside, a.x_w, a.inputs),
-            a.inputs,
-            a.v_plane,
-        )
+        input_tile(f, a, tile, pieces.gather, pieces.into, table.at(i * len(TILE)), v, to)
+
+
+def input_tile(
+    f: Function,
+    a: Arguments,
+    tile: WinogradTile,
+    gather: Function,
+    into: Function,
+    entry: Pointer,
+    scratch: Pointer,
+    to: Pointer,
+) -> None:
+    """Transform the inputs of one tile, those at the picture's edge by way of a copy."""
+    side = tile.side
+    patch = scratch.at(a.patch_at)
+    x = a.pointer("x").at(entry.load(0))
+    part = [entry.load(n) for n in range(2, 6)]
+    whole = ((part[1] - part[0]) == side) & ((part[3] - part[2]) == side)
+    inside = whole & (a.always_gather == 0)
+    with f.when(inside == 0):
+        f.call(gather, x, patch, a.x_h, a.x_w, *part, a.inputs, a.channels, side)
+    f.call(
+        into,
+        f.select_pointer(inside, x, patch),
+        to,
+        f.select(inside, a.x_h, a.inputs * side),
+        f.select(inside, a.x_w, a.inputs),
+        a.inputs,
+        a.v_plane,
+    )
 
 
 def _products(

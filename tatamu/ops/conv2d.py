@@ -31,6 +31,7 @@ from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry
 from tatamu.ops.pad import Pad, pad_op
+from tatamu.ops.winograd_grad_runner import WinogradGradKernel
 
 __all__ = [
     "ConvGrad",
@@ -319,11 +320,13 @@ def conv_kernels(role: Role) -> tuple[ConvKernel | FFTKernel, ...]:
 def set_winograd(enabled: bool) -> None:
     """Let 3x3 convolutions of stride 1 use Winograd's algorithm (the default), or not.
 
-    It is two to four times as fast as adding up the products in order. Its float32 error (root mean
-    square) is below that of a plain sum from 512 channels on, and up to about twice that at 64;
+    It is two to four times as fast as adding up the products in order. The size of its tiles is
+    chosen so that the float32 error (root mean square) of outputs and input gradients is no larger
+    than that of a plain sum, nor that of weight gradients than that of a plain sum over all pixels;
     float64 is accurate to a few units in the last place. A NaN or an infinity in the input spreads
-    over its tile of up to 4x4 outputs, numbers near the end of float32's range may overflow, and
-    results differ in the last bits between shapes. Switched off, every sum is taken in plain order.
+    over its tile of up to 4x4 outputs (in weight gradients over all nine taps of its channel),
+    numbers near the end of float32's range may overflow, and results differ in the last bits
+    between shapes. Switched off, every sum is taken in plain order.
 
     >>> import tatamu
     >>> tatamu.set_winograd(False)
@@ -331,7 +334,7 @@ def set_winograd(enabled: bool) -> None:
     """
     for op in registry().values():
         for kernel in op.kernels:
-            if isinstance(kernel, ConvKernel) and kernel.name == "Winograd":
+            if isinstance(kernel, ConvKernel | WinogradGradKernel) and kernel.name == "Winograd":
                 kernel.enabled = enabled
                 op.plans.clear()
 
@@ -391,5 +394,5 @@ conv2d_weight_grad = Op(
     flops=_weight_grad_flops,
     bytes=moved_bytes,
     samples=_weight_grad_samples,
-    kernels=(FFTKernel("weight gradient"), WeightGradKernel()),
+    kernels=(FFTKernel("weight gradient"), WinogradGradKernel(), WeightGradKernel()),
 )
