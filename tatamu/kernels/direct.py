@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import ConvSpec, Window
+from tatamu.kernels import packing
 from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct_emit import ROW, SEGMENT, TAP, Tile, emit, fields, least_waste
+from tatamu.kernels.packing import PackingPlan
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
 from tatamu.stage import Layout, Module, Target
 
@@ -122,6 +124,27 @@ class DirectPlan:
             for at in range(0, inputs, size)
         ]
         return np.concatenate(blocks, axis=2)
+
+    def packing_plan(self) -> PackingPlan:
+        """A kernel that does what `pack_weight` does."""
+        inputs, outputs = self.problem.group_channels
+        groups, panels = self.numbers["groups"], self.numbers["panels"]
+        width, kernel = self.tile.channels, self.problem.spec.kernel
+        sizes = (*(1,) * (3 - len(kernel)), *kernel)
+        numbers = {
+            "panels": panels, "chunks": packing.chunks(inputs), "width": width,
+            "outputs": outputs, "inputs": inputs, "block": _block(self.problem, width),
+            "planar": int(_order(self.problem) == "planar"),
+            **{f"k_{axis}": size for axis, size in enumerate(sizes)},
+        }  # fmt: skip
+        return PackingPlan(
+            target=self.target,
+            dtype=self.tile.dtype,
+            outputs=0,
+            numbers=numbers,
+            items=groups * panels * numbers["chunks"],
+            size=groups * panels * width * inputs * prod(sizes),
+        )
 
     def pack_bias(self, bias: NDArray[np.generic] | None) -> NDArray[np.generic]:
         """The bias, or zeros for none, filled up to whole tiles."""

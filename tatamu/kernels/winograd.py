@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
+from tatamu.kernels import packing
 from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct_emit import least_waste
+from tatamu.kernels.packing import PackingPlan
 from tatamu.kernels.problem import DTYPES, ConvProblem
 from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, fields, weight_side
 from tatamu.stage import Layout, Module, Target
@@ -135,6 +137,24 @@ class WinogradPlan:
         filled[:, :outputs, :inputs] = points.reshape(self.tile.points, outputs, inputs)
         split = filled.reshape(self.tile.points, panels, width, -1)
         return np.ascontiguousarray(split.transpose(1, 0, 3, 2))
+
+    def packing_plan(self) -> PackingPlan:
+        """A kernel that does what `pack_weight` does."""
+        n = self.numbers
+        width, inputs = self.tile.channels, n["inputs"]
+        numbers = {
+            "chunks": packing.chunks(inputs), "width": width,
+            "outputs": self.problem.out_channels, "channels": n["channels"], "inputs": inputs,
+            "u_panel": n["u_panel"], "u_point": inputs * width,
+        }  # fmt: skip
+        return PackingPlan(
+            target=self.target,
+            dtype=self.tile.dtype,
+            outputs=self.tile.outputs,
+            numbers=numbers,
+            items=n["panels"] * numbers["chunks"],
+            size=n["panels"] * n["u_panel"],
+        )
 
     def pack_bias(self, bias: NDArray[np.generic] | None) -> NDArray[np.generic]:
         """The bias, or zeros for none, filled up to whole panels."""

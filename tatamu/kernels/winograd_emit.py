@@ -194,12 +194,17 @@ def gradient_side(f: Function, g: list[Value], outputs: int) -> list[Value]:
 
 def weight_gradient_side(f: Function, q: list[Value], outputs: int) -> list[Value]:
     """G^T q for one row or column."""
+    return combined(f, weight_side(outputs).T, q)
+
+
+def combined(f: Function, matrix: NDArray[np.float64], x: list[Value]) -> list[Value]:
+    """A matrix times a column of values."""
     found = []
-    for column in weight_side(outputs).T:
-        (k, value), *rest = ((float(k), x) for k, x in zip(column, q, strict=True) if k)
+    for row in matrix:
+        (k, value), *rest = ((float(k), v) for k, v in zip(row, x, strict=True) if k)
         total = value if k == 1 else value * k
-        for k, x in rest:
-            total = _times_plus(f, k, x, total)
+        for k, v in rest:
+            total = _times_plus(f, k, v, total)
         found.append(total)
     return found
 

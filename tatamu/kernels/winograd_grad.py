@@ -45,7 +45,7 @@ LEAST_PIXELS = {4: 1500, 3: 400, 2: 150}
 # Costs in vector multiply-adds, for each point and vector: of transforms, of the way back, of what
 # sums of chunks add to the products; for each vector of the result and each part, of the gathering.
 BACK_COST = 5
-PRODUCT_COST = 1.06
+PRODUCT_COST = 1.25
 GATHER_COST = 6
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from tatamu.kernels.weight_grad import WeightGradPlan
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import Ran
+from tatamu.ops.packing_runner import Packer
 from tatamu.ops.planned import ran
 from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
@@ -92,6 +93,7 @@ class _PartRunner:
     __slots__ = (
         "_itemsize",
         "_no_bias",
+        "_packer",
         "_packing",
         "_taps",
         "_turned",
@@ -111,6 +113,8 @@ class _PartRunner:
         itemsize = plan.problem.itemsize
         self._x, self._y = part.x * itemsize, part.y * itemsize
         self._no_bias = aligned(plan.pack_bias(None))
+        compiled = getattr(plan, "packing_plan", None)
+        self._packer = None if compiled is None else Packer(compiled())
 
     def __call__(self, x: int, w: Array, bias: Array | None, y: int, r: int) -> None:
         weights = w.storage.packed((self._packing, w.offset, w.strides))
@@ -121,15 +125,19 @@ class _PartRunner:
         else:
             biases = bias.storage.packed((self._packing, bias.offset, bias.strides))
             if biases is None:
-                biases = self._kept(bias, self.plan.pack_bias)
+                biases = self._kept(bias, self._pack_bias)
         self.launch(x + self._x, weights[0], biases[0], y + self._y, r)
 
-    def _pack_weight(self, weight: Numpy) -> Numpy:
-        return self.plan.pack_weight(oriented(weight, self.plan, self._turned, self._taps))
+    def _pack_weight(self, weight: Numpy) -> tuple[int, Numpy]:
+        view = oriented(weight, self.plan, self._turned, self._taps)
+        return aligned(self.plan.pack_weight(view)) if self._packer is None else self._packer(view)
 
-    def _kept(self, tensor: Array, pack: Any) -> tuple[int, Numpy]:
+    def _pack_bias(self, bias: Numpy) -> tuple[int, Numpy]:
+        return aligned(self.plan.pack_bias(bias))
+
+    def _kept(self, tensor: Array, pack: Callable[[Numpy], tuple[int, Numpy]]) -> tuple[int, Numpy]:
         """Pack a tensor, and remember it until the tensor changes."""
-        packed = aligned(pack(tensor.array))
+        packed = pack(tensor.array)
         key = (self._packing, tensor.offset, tensor.strides)
         tensor.storage.keep_packed(key, packed, packed[1].nbytes)
         return packed

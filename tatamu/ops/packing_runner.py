@@ -1,0 +1,38 @@
+"""Weights packed by a compiled kernel, or by NumPy where a plan has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tatamu.ops.array import Numpy
+from tatamu.runtime.storage import Storage
+
+if TYPE_CHECKING:
+    from tatamu.kernels.packing import PackingPlan
+    from tatamu.runtime.launch import Launch
+
+__all__ = ["Packer"]
+
+
+class Packer:
+    """Packs weights as one plan reads them."""
+
+    __slots__ = ("_launch", "_plan")
+
+    def __init__(self, plan: PackingPlan):
+        self._plan = plan
+        self._launch: Launch | None = None
+
+    def __call__(self, weight: Numpy) -> tuple[int, Numpy]:
+        """The packed copy of weights (out, in, kernel), and its address."""
+        from tatamu.kernels.packing import strides_of
+        from tatamu.runtime.launch import Launch
+
+        if self._launch is None:
+            self._launch = Launch(self._plan)
+        storage = Storage(self._plan.size * weight.itemsize)
+        given = (weight.ctypes.data, storage.address, *strides_of(weight))
+        self._launch(given, self._launch.workers())
+        return storage.address, np.asarray(storage).view(weight.dtype)
