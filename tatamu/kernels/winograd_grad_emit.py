@@ -278,6 +278,5 @@ def _item(
                         n: partial(f.call, code, *given) for n, code in products.items()
                     })  # fmt: skip
         for i in f.loop(inputs):
-            dw_tap = a.inputs * width
-            given = (sums.at(i * width), dw.at(i * width), a.sums_plane, dw_tap, a.adding)
-            f.call(back, *given)
+            tap = a.inputs * width
+            f.call(back, sums.at(i * width), dw.at(i * width), a.sums_plane, tap, a.adding)

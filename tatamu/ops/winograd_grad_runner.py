@@ -72,10 +72,12 @@ class WinogradGradRunner:
         workers = max(self._transform.workers(), self._launch.workers())
         scratch = Storage(plan.scratch * workers * size)
         for first, count in plan.rounds:
-            given = (x_last.address, g_last.address, v.address, m.address, scratch.address)
-            self._transform((*given, first, count), self._transform.workers())
-            given = (v.address, m.address, parts.address, scratch.address)
-            self._launch((*given, count, int(first > 0)), self._launch.workers())
+            read = (x_last.address, g_last.address)
+            between, own = (v.address, m.address), scratch.address
+            given: tuple[int, ...] = (*read, *between, own, first, count)
+            self._transform(given, self._transform.workers())
+            given = (*between, parts.address, own, count, int(first > 0))
+            self._launch(given, self._launch.workers())
         self._gather((parts.address, outputs[0].address), self._gather.workers())
 
     def ran(self) -> Ran:
