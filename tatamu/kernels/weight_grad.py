@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tatamu.geometry import Window
+from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct import choose_tile, cover
 from tatamu.kernels.direct_emit import Tile
 from tatamu.kernels.problem import DTYPES, ConvProblem, unserved
@@ -32,6 +34,10 @@ BLOCK_BYTES = 256 * 1024
 # Work items, at least, as far as there are blocks; and bytes of all parts' results, at most.
 LEAST_ITEMS = 16
 PARTS_BYTES = 64 * 1024 * 1024
+
+# Costs in vector multiply-adds: what sums take beyond theirs; adding up one vector of one part.
+PRODUCT_COST = 1.05
+GATHER_COST = 6
 
 
 def accepts(problem: ConvProblem, target: Target) -> str | None:
@@ -212,6 +218,22 @@ def plan(problem: ConvProblem, target: Target) -> WeightGradPlan:
         numbers=numbers,
         items=parts * items,
     )
+
+
+def cost(problem: ConvProblem, target: Target) -> Cost:
+    """What the kernels are predicted to take."""
+    found = plan(problem, target)
+    results = prod(found.dw_shape) * problem.itemsize
+    moved = problem.moved + 2 * results
+    return Cost(steps(problem, target), moved, found.items, results, launches=2)
+
+
+def steps(problem: ConvProblem, target: Target) -> float:
+    """Vector multiply-adds' worth of time."""
+    found = plan(problem, target)
+    results = prod(found.dw_shape) / found.tile.lanes
+    parts = found.numbers["parts"]
+    return PRODUCT_COST * problem.pixels * results / parts + GATHER_COST * (1 + 1 / parts) * results
 
 
 def tap_table(window: Window, size: int, out: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamu.kernels import direct, winograd
+from tatamu.kernels import direct, weight_grad, winograd
 from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct import cover
 from tatamu.kernels.direct_emit import Tile
@@ -43,10 +43,9 @@ LEAST_PART = 2 * CHUNK
 LEAST_PIXELS = {4: 1500, 3: 400, 2: 150}
 
 # Costs in vector multiply-adds, for each point and vector: of transforms, of the way back, of what
-# sums of chunks add to the products; for each vector of the result and each part, of the gathering.
+# sums of chunks and waiting for memory add to the products.
 BACK_COST = 5
 PRODUCT_COST = 1.25
-GATHER_COST = 6
 
 
 def accepts(problem: ConvProblem, target: Target | None) -> str | None:
@@ -54,11 +53,10 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     reason = winograd.unfit(problem, target)
     if reason is not None or target is None:
         return reason
-    pixels = _pixels(problem)
     if not _exact_enough(problem):
         least = min(LEAST_PIXELS.values())
-        return f"{pixels} pixels: a plain sum of fewer than {least} is more exact"
-    mine, plain = cost(problem, target).steps, plain_cost(problem, target)
+        return f"{problem.pixels} pixels: a plain sum of fewer than {least} is more exact"
+    mine, plain = cost(problem, target).steps, weight_grad.steps(problem, target)
     if mine >= plain:
         return f"too few channels or pixels: {mine:.3g} steps, outer products {plain:.3g}"
     return None
@@ -93,7 +91,7 @@ class WinogradGradPlan:
     @property
     def symbol(self) -> str:
         """The kernel's name in its object."""
-        return self.tile.symbol("sums", self.target)
+        return self.tile.symbol(self.target)
 
     @property
     def work(self) -> int:
@@ -168,7 +166,7 @@ class TransformPlan:
     @property
     def symbol(self) -> str:
         """The kernel's name in its object."""
-        return self.of.tile.symbol("into", self.target)
+        return self.of.tile.transform_symbol(self.target)
 
     @property
     def work(self) -> int:
@@ -199,26 +197,17 @@ def plan(problem: ConvProblem, target: Target) -> WinogradGradPlan:
 
 
 def cost(problem: ConvProblem, target: Target) -> Cost:
-    """What the plan is predicted to take."""
+    """What the kernels are predicted to take."""
     found = plan(problem, target)
-    images, channels, height, width = problem.x_shape
-    pictures = images * channels * height * width + _pixels(problem) * problem.out_channels
     results = math.prod(found.dw_shape)
+    scratch = found.v_size + found.m_size + results + found.scratch
     return Cost(
         steps=_steps(found),
-        moved=problem.itemsize * (pictures + results),
+        moved=problem.moved + 2 * results * problem.itemsize,
         items=found.items,
-        scratch=problem.itemsize * (found.v_size + found.m_size + results + found.scratch),
+        scratch=scratch * problem.itemsize,
         launches=2 * len(found.rounds) + 1,
     )
-
-
-def plain_cost(problem: ConvProblem, target: Target) -> float:
-    """The steps of outer products over all pixels."""
-    tile = direct.choose_tile(problem, target)
-    vectors = -(-problem.out_channels // tile.channels) * tile.vectors
-    result = TAPS * problem.x_shape[1] * vectors
-    return float(result * (_pixels(problem) + 2 * GATHER_COST))
 
 
 def _steps(plan: WinogradGradPlan) -> float:
@@ -229,20 +218,15 @@ def _steps(plan: WinogradGradPlan) -> float:
     transforms = tiles * points * ends * winograd.TRANSFORM_COST[tile.winograd.outputs]
     products = PRODUCT_COST * points * tiles * n["inputs"] * vectors
     back = len(plan.rounds) * n["parts"] * points * n["inputs"] * vectors * BACK_COST
-    gather = TAPS * n["inputs"] * vectors * (n["parts"] + 1) * GATHER_COST
+    gather = TAPS * n["inputs"] * vectors * (n["parts"] + 1) * weight_grad.GATHER_COST
     return transforms + products + back + gather
-
-
-def _pixels(problem: ConvProblem) -> int:
-    height, width = problem.out_size
-    return problem.x_shape[0] * height * width
 
 
 def _exact_enough(problem: ConvProblem) -> list[int]:
     """Transforms whose error is at or below that of a plain sum."""
     if problem.dtype == "float64":
         return list(LEAST_PIXELS)
-    return [n for n, least in LEAST_PIXELS.items() if _pixels(problem) >= least]
+    return [n for n, least in LEAST_PIXELS.items() if problem.pixels >= least]
 
 
 def tile_of(problem: ConvProblem, target: Target, outputs: int) -> GradTile:

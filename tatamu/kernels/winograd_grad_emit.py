@@ -71,11 +71,16 @@ class GradTile:
     winograd: WinogradTile
     product: Tile
 
-    def symbol(self, what: str, target: Target) -> str:
-        """The name of one of its kernels."""
+    def transform_symbol(self, target: Target) -> str:
+        """The name of the first kernel."""
+        w = self.winograd
+        return f"winograd_grad_into_{w.dtype}_{w.outputs}_{target.tag}"
+
+    def symbol(self, target: Target) -> str:
+        """The name of the second kernel."""
         w, p = self.winograd, self.product
         shape = f"{w.outputs}_{p.pixels}x{p.vectors}x{p.lanes}"
-        return f"winograd_grad_{what}_{w.dtype}_{shape}_{target.tag}"
+        return f"winograd_grad_{w.dtype}_{shape}_{target.tag}"
 
 
 def transform_fields(t: Type) -> dict[str, Type | PointerTo]:
@@ -94,7 +99,7 @@ def fields(t: Type) -> dict[str, Type | PointerTo]:
 def emit_transform(tile: GradTile, target: Target, *, debug: bool = False) -> Module:
     """The kernel that transforms inputs and gradients."""
     t = DTYPES[tile.winograd.dtype]
-    m = Module(tile.symbol("into", target), target, debug=debug)
+    m = Module(tile.transform_symbol(target), target, debug=debug)
     gather = gather_function(m, t)
     into = transform_input(m, tile.winograd, t, 1)
     gradients = _transform_gradient(m, tile.winograd, t)
@@ -166,7 +171,7 @@ def _transform_gradient(m: Module, tile: WinogradTile, t: Type) -> Function:
 def emit(tile: GradTile, target: Target, *, debug: bool = False) -> Module:
     """The kernel that multiplies, sums over tiles and transforms back."""
     t = DTYPES[tile.product.dtype]
-    m = Module(tile.symbol("sums", target), target, debug=debug)
+    m = Module(tile.symbol(target), target, debug=debug)
     products = {n: _multiply(m, tile.product, t, n) for n in tile.product.sizes}
     back = _transform_back(m, tile, t)
     f, a = m.task(fields(t))

@@ -261,10 +261,27 @@ class WeightGradKernel:
         ]
         return PlanesWeightGradRunner(taps, runners)
 
+    def costs(self, call: Call) -> list[Cost] | None:
+        """What each launch is predicted to take; None where that is not known."""
+        from tatamu.kernels import weight_grad
+
+        return None if spec_of(call).dims == 3 else gradient_costs(call, weight_grad)
+
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         from tatamu.kernels.weight_grad import readable
 
         return read_problem(call, call.attrs.spec, call.attrs.shape[0], readable)
+
+
+def gradient_costs(call: Call, algorithm: Any) -> list[Cost] | None:
+    """What an algorithm for weight gradients is predicted to take; None where none can run."""
+    from tatamu.stage.target import host
+
+    found = host()
+    if found is None:
+        return None
+    problem, reorder = read_problem(call, spec_of(call), call.attrs.shape[0], algorithm.readable)
+    return [algorithm.cost(problem, found), *([reorder_cost(call, found)] if reorder else [])]
 
 
 def _plane_tap(call: Call, k: int) -> PlaneTap:

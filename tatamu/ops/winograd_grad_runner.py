@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tatamu.ops.array import Array
-from tatamu.ops.conv2d_kernels import read_problem
+from tatamu.ops.conv2d_kernels import gradient_costs, read_problem
 from tatamu.ops.op import Call, Ran
 from tatamu.ops.planned import ran, refusal, target
 
 if TYPE_CHECKING:
+    from tatamu.kernels.cost import Cost
     from tatamu.kernels.problem import ConvProblem
     from tatamu.kernels.winograd_grad import WinogradGradPlan
 
@@ -37,6 +38,12 @@ class WinogradGradKernel:
         found = target()
         problem, reorder = self._problem(call)
         return WinogradGradRunner(winograd_grad.plan(problem, found), reorder=reorder)
+
+    def costs(self, call: Call) -> list[Cost] | None:
+        """What the launches are predicted to take; None where no kernel can run."""
+        from tatamu.kernels import winograd_grad
+
+        return gradient_costs(call, winograd_grad)
 
     def _problem(self, call: Call) -> tuple[ConvProblem, bool]:
         from tatamu.kernels.winograd_grad import readable
