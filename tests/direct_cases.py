@@ -52,7 +52,7 @@ def tiles_of(target: Target) -> list[Tile]:
 
 def winograd_tiles(target: Target) -> list[WinogradTile]:
     """The same of Winograd's algorithm."""
-    sides = product(every_width(), (4, 2))
+    sides = product(every_width(), (4, 3, 2))
     return list(dict.fromkeys(winograd.tile_of(p, target, outputs) for p, outputs in sides))
 
 

@@ -45,7 +45,8 @@ from winograd_cases import (
 )
 
 from tatamu.kernels import winograd
-from tatamu.kernels.winograd_emit import WinogradTile, weight_side
+from tatamu.kernels.winograd_emit import WinogradTile
+from tatamu.kernels.winograd_sides import weight_side
 from tatamu.runtime import threads
 from tatamu.stage import TARGETS
 
@@ -55,7 +56,7 @@ pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
 # ---- right everywhere ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outputs", [2, 4])
+@pytest.mark.parametrize("outputs", [2, 3, 4])
 def test_the_matrices_that_bound_the_error(outputs: int) -> None:
     b, g, a = matrices(outputs)
     d = np.array([Fraction(n * n - 7, 3) for n in range(outputs + 2)])
@@ -66,8 +67,8 @@ def test_the_matrices_that_bound_the_error(outputs: int) -> None:
 
 @every_tile
 def test_every_size_padding_and_number_of_channels(isa: str, tile: WinogradTile) -> None:
-    for turn in range(40):
-        height, width = 1 + turn, 1 + turn * 17 % 40
+    for turn in range(27):
+        height, width = 1 + turn * 3 % 40, 1 + turn * 17 % 40
         most = 70 if height * width < 300 else 18
         layer = Layer(pads=PADS[turn % len(PADS)])
         if not layer.fits(height, width):
@@ -118,7 +119,9 @@ def test_thousands_of_things(tried: Tried, case: Any) -> None:
     check_case(tried, case)
 
 
-NEON_WIDTHS = {("float32", 4): 2, ("float32", 2): 3, ("float64", 4): 1, ("float64", 2): 4}
+NEON_WIDTHS = {
+    ("float32", 4): 2, ("float32", 3): 1, ("float32", 2): 3, ("float64", 4): 1, ("float64", 2): 4,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("dtype", "outputs"), NEON_WIDTHS)
@@ -137,15 +140,15 @@ def test_neon_in_the_emulator(dtype: str, outputs: int) -> None:
 # ---- the error against torch's -------------------------------------------------------------------
 
 TORCH = json.loads(Path(__file__).with_name("fixtures").joinpath("conv_error.json").read_text())
-# Of torch's error in its faster format, channels_last, by input channels: F(4x4) rounds more than
-# the plain sum of few products, and less than that of many. Torch's other format adds in blocks
-# and is more exact than all of these.
-MOST_OF_TORCHS_ERROR = {64: 2.3, 128: 1.75, 256: 1.25, 512: 1.0}
+# torch's other format adds in blocks, and is more exact than its faster one, channels_last: what
+# each transform's error is of that one's, at most.
+MOST_OF_BLOCKED = {4: 3.5, 3: 2.4, 2: 1.3}
 
 
 @every_isa
 @pytest.mark.parametrize("of_torch", TORCH["layers"], ids=lambda found: str(found["layer"]))
-def test_the_error_is_that_of_torch(isa: str, of_torch: dict[str, Any]) -> None:
+def test_the_error_is_at_most_that_of_torch(isa: str, of_torch: dict[str, Any]) -> None:
+    """Of all transforms that such a layer may be given, against the faster of torch's formats."""
     inputs, size, outputs = of_torch["layer"]
     random = np.random.default_rng(of_torch["seed"])
     x = np.maximum(random.standard_normal((1, size, size, inputs), np.float32), 0)
@@ -153,11 +156,17 @@ def test_the_error_is_that_of_torch(isa: str, of_torch: dict[str, Any]) -> None:
     w = random.standard_normal((outputs, inputs, 3, 3), np.float32)
     w *= np.float32(np.sqrt(2 / (9 * inputs)))
     right, _ = exact(SAME, x, w, None)
-    for side, factor in ((4, MOST_OF_TORCHS_ERROR[inputs]), (2, 1.0)):
+    faster, blocked = of_torch["channels_last"], of_torch["contiguous"]
+    # torch's products were fused with their sums; without that instruction a little more is lost.
+    room = 1.0 if RUNNABLE[isa].fma else 1.05
+    for side in (side for side, least in winograd.LEAST_INPUTS.items() if inputs >= least):
         tile = winograd.tile_of(problem_of(SAME.spec(), x, outputs), RUNNABLE[isa], side)
-        error = (transformed(isa, tile, SAME, x, w) - right) / right.std()
-        assert abs(error).max() <= factor * of_torch["channels_last"]["largest"]
-        assert np.sqrt((error**2).mean()) <= factor * of_torch["channels_last"]["rms"]
+        error = abs(transformed(isa, tile, SAME, x, w) - right)
+        rms = np.sqrt((error**2).mean()) / right.std()
+        assert rms <= room * faster["rms"], side
+        assert error.max() / right.std() <= faster["largest"], side
+        assert error.max() / abs(right).max() <= faster["of_largest"], side
+        assert rms <= MOST_OF_BLOCKED[side] * blocked["rms"], side
 
 
 # ---- one result from another ---------------------------------------------------------------------
@@ -194,7 +203,8 @@ def test_a_picture_moved_by_whole_tiles(isa: str, tile: WinogradTile) -> None:
     w, bias = weights_for(SAME, x, 20)
     plain = square(3)
     y = transformed(isa, tile, plain, x, w, bias)
-    for down, right in ((4, 0), (0, 4), (8, 12)):
+    side = tile.outputs
+    for down, right in ((side, 0), (0, side), (2 * side, 3 * side)):
         moved = transformed(isa, tile, plain, x[:, :, down:, right:], w, bias)
         assert (moved == y[:, :, down:, right:]).all()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tatamu.kernels.copying import copy_function, zero_function
 from tatamu.kernels.problem import DTYPES
-from tatamu.kernels.winograd_emit import combined, weight_side
+from tatamu.kernels.winograd_sides import combined, weight_side
 from tatamu.stage import (
     F64,
     I64,

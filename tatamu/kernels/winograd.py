@@ -17,7 +17,8 @@ from tatamu.kernels.cost import Cost
 from tatamu.kernels.direct_emit import least_waste
 from tatamu.kernels.packing import PackingPlan
 from tatamu.kernels.problem import DTYPES, ConvProblem
-from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, fields, weight_side
+from tatamu.kernels.winograd_emit import TILE, WinogradTile, emit, fields
+from tatamu.kernels.winograd_sides import weight_side
 from tatamu.stage import Layout, Module, Target
 
 # Tiles of a block, at most: enough to use each weight often, few enough that the transformed

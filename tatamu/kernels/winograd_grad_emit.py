@@ -23,11 +23,10 @@ from tatamu.kernels.winograd_emit import (
     TILE,
     WinogradTile,
     gather_function,
-    gradient_side,
     input_tile,
     transform_input,
-    weight_gradient_side,
 )
+from tatamu.kernels.winograd_sides import gradient_side, weight_gradient_side
 from tatamu.stage import (
     I64,
     Arguments,

@@ -11,28 +11,26 @@ from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
     from tatamu.kernels.packing import PackingPlan
-    from tatamu.runtime.launch import Launch
 
 __all__ = ["Packer"]
 
 
 class Packer:
-    """Packs weights as one plan reads them."""
+    """Packs weights as one plan reads them. Making it compiles the kernel, as `Launch` does."""
 
-    __slots__ = ("_launch", "_plan")
+    __slots__ = ("_launch", "_size")
 
     def __init__(self, plan: PackingPlan):
-        self._plan = plan
-        self._launch: Launch | None = None
+        from tatamu.runtime.launch import Launch
+
+        self._size = plan.size
+        self._launch = Launch(plan)
 
     def __call__(self, weight: Numpy) -> tuple[int, Numpy]:
         """The packed copy of weights (out, in, kernel), and its address."""
         from tatamu.kernels.packing import strides_of
-        from tatamu.runtime.launch import Launch
 
-        if self._launch is None:
-            self._launch = Launch(self._plan)
-        storage = Storage(self._plan.size * weight.itemsize)
+        storage = Storage(self._size * weight.itemsize)
         given = (weight.ctypes.data, storage.address, *strides_of(weight))
         self._launch(given, self._launch.workers())
         return storage.address, np.asarray(storage).view(weight.dtype)
