@@ -112,7 +112,7 @@ def test_profile_says_what_runs_and_why_not_the_others() -> None:
     assert [o.name for o in report.operations] == ["conv2d", "relu"]
     kernels = {k.name: k for k in report.operations[0].kernels}
     assert report.operations[0].kernels[0].name == "Winograd"
-    assert report.operations[0].ran.startswith("Winograd F(4×4, 3×3)")
+    assert report.operations[0].ran.startswith("Winograd F(3×3, 3×3)")
     assert not kernels["direct"].refusal
     assert kernels["depthwise"].refusal == (
         "groups have 64 input and 64 output channels; it needs 1 and 1"

@@ -124,7 +124,7 @@ def test_without_winograd_it_is_direct() -> None:
 
 
 WEIGHT_CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
-    ((2, 32, 17, 13), (40, 32, 3, 3), {"padding": 1}),
+    ((2, 32, 17, 13), (40, 32, 3, 3), {"padding": 1, "stride": 2}),
     ((1, 64, 9, 9), (64, 64, 3, 3), {"padding": (0, 2), "stride": (1, 2)}),
     ((3, 3, 11, 8), (8, 3, 3, 3), {"padding": 2, "dilation": 2}),
     ((1, 5, 12, 9), (7, 5, 5, 2), {"padding": (4, 1)}),

@@ -84,7 +84,7 @@ def dense(inputs: int, height: int, width: int, outputs: int, **given: Any) -> C
     return ConvProblem(spec, "float32", (1, inputs, height, width), strides, outputs)
 
 
-@given(st.integers(1, 40), st.integers(0, 9), st.integers(1, 9), st.sampled_from([2, 4]))
+@given(st.integers(1, 40), st.integers(0, 9), st.integers(1, 9), st.sampled_from([2, 3, 4]))
 def test_tables_say_what_the_windows_say(size: int, pad: int, width: int, outputs: int) -> None:
     if size + 2 * pad < 3:
         return
@@ -116,11 +116,11 @@ def test_no_share_of_the_panels_is_empty() -> None:
 
 def test_another_size_or_layer_compiles_nothing() -> None:
     assert HOST is not None
-    x = channels_last("float32", 1, 64, 20, 20)
+    x = channels_last("float32", 1, 160, 20, 20)
     launch(winograd.plan(problem_of(SAME.spec(), x, 64), HOST), x, *weights_for(SAME, x, 64))
     counts = [(compiled.counts.compiled, compiled.counts.from_disk)]
     for n, inputs, height, width, outputs in (
-        (2, 64, 33, 17, 64), (1, 128, 24, 30, 192), (1, 99, 40, 40, 128)
+        (2, 160, 33, 17, 64), (1, 192, 24, 30, 192), (1, 170, 40, 40, 128)
     ):  # fmt: skip
         x = channels_last("float32", n, inputs, height, width)
         plan = winograd.plan(problem_of(SAME.spec(), x, outputs), HOST)
@@ -174,6 +174,25 @@ def test_what_it_does_not_accept(problem: ConvProblem, reason: str) -> None:
     assert winograd.accepts(problem, TARGETS["AVX-512"]) == reason
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs"), [(32, (2,)), (64, (3, 2)), (128, (3, 2)), (160, (4, 3, 2))]
+)
+def test_few_channels_are_given_an_exact_transform(inputs: int, outputs: tuple[int, ...]) -> None:
+    target = TARGETS["AVX-512"]
+    problem = dense(inputs, 56, 56, 64)
+    assert winograd.choose_tile(problem, target).outputs == outputs[0]
+    double = replace(problem, dtype="float64")
+    assert winograd.choose_tile(double, target).outputs == 4
+
+
+def test_few_pixels_are_given_the_transform_that_costs_least() -> None:
+    """Of 7x7 outputs, F(4x4) reads half as many weights again as F(3x3) does."""
+    target = TARGETS["AVX-512"]
+    chosen = [winograd.choose_tile(dense(512, n, n, 512), target).outputs for n in (4, 7, 14, 28)]
+    assert chosen == [2, 3, 4, 4]
+    assert winograd.cost(dense(512, 7, 7, 512), target).scratch > 0
+
+
 def test_it_needs_a_compiler() -> None:
     reason = "llvmlite is missing or has no code generator for this processor"
     assert winograd.accepts(USUAL, None) == reason
@@ -204,8 +223,8 @@ def test_it_is_switched_off_and_on_and_weights_may_change() -> None:
     weights = random.standard_normal((64, 64, 3, 3)).astype(np.float32)
     x, w = tatamu.tensor(values), tatamu.tensor(weights)
     name, first = ran(x, w)
-    assert name == "Winograd F(4×4, 3×3)"
-    assert_close(4, first, SAME, values, weights, None)
+    assert name == "Winograd F(3×3, 3×3)"
+    assert_close(3, first, SAME, values, weights, None)
     for factor in (2, 4):
         w.mul_(2)
         name, y = ran(x, w)
