@@ -9,13 +9,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from itertools import product
 
 import direct_runner
 from direct_cases import winograd_tiles
 from product_cases import EMITTERS, product_tiles
+from winograd_grad_cases import grad_tiles
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct, direct_emit, peak, winograd_emit
+from tatamu.kernels import (
+    direct,
+    direct_emit,
+    packing_emit,
+    peak,
+    winograd_emit,
+    winograd_grad_emit,
+)
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
@@ -37,6 +46,13 @@ def modules(target: Target) -> Iterator[Module]:
         yield winograd_emit.emit(winograd_tile, target)
     for kernel, product_tile in product_tiles(target):
         yield EMITTERS[kernel].emit(product_tile, target)
+    for dtype, outputs in product(direct_emit.DTYPES, (4, 3, 2)):
+        yield packing_emit.emit_winograd(dtype, outputs, target)
+    for dtype in direct_emit.DTYPES:
+        yield packing_emit.emit_direct(dtype, target)
+    for grad_tile in grad_tiles(target):
+        yield winograd_grad_emit.emit_transform(grad_tile, target)
+        yield winograd_grad_emit.emit(grad_tile, target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
