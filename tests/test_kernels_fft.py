@@ -21,16 +21,19 @@ from hypothesis import strategies as st
 from test_fallback import run_python
 
 import tatamu
+from tatamu.geometry import ConvSpec
 from tatamu.kernels import fft
 from tatamu.kernels.fft import Correlation, Line
 from tatamu.nn import functional as F
 from tatamu.ops import watching
 from tatamu.ops.conv2d import conv2d, conv2d_input_grad, conv2d_weight_grad
-from tatamu.ops.op import Event
+from tatamu.ops.conv_fused import conv_fused, fused
+from tatamu.ops.op import Call, Event
 from tatamu.runtime import sharing, threads
 from tatamu.runtime.storage import pool
 from tatamu.stage import TARGETS
 
+(FFT,) = [kernel for kernel in conv2d.kernels if kernel.name == "FFT"]
 AVX512 = TARGETS["AVX-512"]
 MEGABYTE = 1024 * 1024
 
@@ -279,14 +282,9 @@ def test_cost_is_that_of_the_plan() -> None:
 
 
 def test_what_ends_in_an_activation_is_not_served() -> None:
-    from tatamu.geometry import ConvSpec
-    from tatamu.ops.conv_fft import FFTKernel
-    from tatamu.ops.conv_fused import conv_fused, fused
-    from tatamu.ops.op import Call
-
     shapes = (tatamu.ones(1, 1, 99, 99), tatamu.ones(1, 1, 51, 51), None, None)
     call = Call(conv_fused, fused(ConvSpec.make(51), "relu"), shapes)
-    assert FFTKernel().accepts(call) == "it ends in no activation and adds no residual"
+    assert FFT.accepts(call) == "it ends in no activation and adds no residual"
 
 
 # ---- the operations -----------------------------------------------------------------------------
@@ -375,6 +373,22 @@ def test_numbers_near_the_end_of_the_range_stay_finite_where_sums_do() -> None:
     x = np.full((1, 1, 100, 100), 1e30, np.float32)
     y = convolved(x, np.full((1, 1, 51, 51), 1e3, np.float32))
     np.testing.assert_allclose(y, 1e33 * 51 * 51, rtol=1e-4)
+
+
+def test_plain_order_can_be_had() -> None:
+    x, w = tatamu.ones(1, 1, 99, 99), tatamu.ones(1, 1, 41, 41)
+    call = Call(conv2d, ConvSpec.make(41), (x, w))
+    tatamu.set_winograd(False)
+    try:
+        events: list[Event] = []
+        with watching(events.append):
+            y = F.conv2d(x, w)
+        assert events[0].ran.kernel.startswith("direct")
+        assert FFT.accepts(call) == "switched off by set_winograd(False)"
+    finally:
+        tatamu.set_winograd(True)
+    assert FFT.accepts(call) is None
+    np.testing.assert_array_equal(np.array(y), 41.0 * 41.0)
 
 
 def test_derivatives_of_second_order() -> None:

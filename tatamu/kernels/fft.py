@@ -259,7 +259,7 @@ def plain_nanoseconds(problem: Correlation, target: Target | None) -> float:
     inputs, outputs = problem.inputs, problem.outputs
     positions = problem.macs / (inputs * outputs)
     if target is None:
-        return positions * (2.0 * (inputs + outputs) + 0.05 * inputs * outputs)
+        return positions * (0.5 * (inputs + outputs) + 0.03 * inputs * outputs)
     wide = WIDE_PEAK if problem.itemsize == 8 else 1.0
     if inputs == outputs == 1 and problem.groups > 1:
         lanes = target.lanes(DTYPES[problem.dtype])

@@ -326,7 +326,8 @@ def set_winograd(enabled: bool) -> None:
     float64 is accurate to a few units in the last place. A NaN or an infinity in the input spreads
     over its tile of up to 4x4 outputs (in weight gradients over all nine taps of its channel),
     numbers near the end of float32's range may overflow, and results differ in the last bits
-    between shapes. Switched off, every sum is taken in plain order.
+    between shapes. The same goes for large kernels, which are done by fast Fourier transform in
+    tiles of any size. Switched off, every sum is taken in plain order.
 
     >>> import tatamu
     >>> tatamu.set_winograd(False)
@@ -334,7 +335,9 @@ def set_winograd(enabled: bool) -> None:
     """
     for op in registry().values():
         for kernel in op.kernels:
-            if isinstance(kernel, ConvKernel | WinogradGradKernel) and kernel.name == "Winograd":
+            if isinstance(kernel, ConvKernel | FFTKernel | WinogradGradKernel) and (
+                kernel.name in ("Winograd", "FFT")
+            ):
                 kernel.enabled = enabled
                 op.plans.clear()
 

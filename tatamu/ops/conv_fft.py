@@ -38,6 +38,7 @@ class FFTKernel:
     name = "FFT"
 
     def __init__(self, role: Role | Literal["weight gradient"] = "forward"):
+        self.enabled = True
         self._role = role
 
     def accepts(self, call: Call) -> str | None:
@@ -45,6 +46,8 @@ class FFTKernel:
         from tatamu.kernels import fft
         from tatamu.stage.target import host
 
+        if not self.enabled:
+            return "switched off by set_winograd(False)"
         if not isinstance(call.attrs, ConvSpec) and not hasattr(call.attrs, "shape"):
             return "it ends in no activation and adds no residual"
         return fft.accepts(self.problem(call), host())
