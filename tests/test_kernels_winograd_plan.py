@@ -116,7 +116,7 @@ def test_no_share_of_the_panels_is_empty() -> None:
 
 def test_another_size_or_layer_compiles_nothing() -> None:
     assert HOST is not None
-    x = channels_last("float32", 1, 160, 20, 20)
+    x = channels_last("float32", 1, 160, 40, 36)  # many items, so that the thread pool is there
     launch(winograd.plan(problem_of(SAME.spec(), x, 64), HOST), x, *weights_for(SAME, x, 64))
     counts = [(compiled.counts.compiled, compiled.counts.from_disk)]
     for n, inputs, height, width, outputs in (
