@@ -235,6 +235,8 @@ def test_one_bad_axis_is_enough() -> None:
 
 def test_empty_volumes() -> None:
     assert message(PoolSpec.make(1, dims=3).out_shape, (2, 3, 4, 0, 4)) == [
-        "max_pool3d(): Expected input's non-batch dimensions to have positive length, but input "
-        "has a shape of [2, 3, 4, 0, 4] and non-batch dimension 2 has length zero!"
+        "max_pool3d_with_indices_out_cpu_template(): Expected input's non-batch dimensions to have "
+        "positive length, but input has a shape of [2, 3, 4, 0, 4] and non-batch dimension 0 has "
+        "length zero!",
+        "  it is dimension 3 of the input that has length 0",
     ]

@@ -8,7 +8,7 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
 from tatamu.geometry.phases import Phase, phases
-from tatamu.geometry.pool import AdaptiveSpec, PoolSpec
+from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
@@ -32,6 +32,8 @@ __all__ = [
     "fold",
     "parameter_formula",
     "phases",
+    "readers",
     "receptive_field",
     "receptive_words",
+    "unpooled",
 ]

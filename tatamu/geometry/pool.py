@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tatamu.errors import GeometryError
+from tatamu.geometry import pool_misfits as misfits
 from tatamu.geometry import words
-from tatamu.geometry.arguments import Ints, letters, per_axis
+from tatamu.geometry.arguments import Ints, per_axis
+from tatamu.geometry.pool_misfits import Kind
 from tatamu.geometry.window import Axis, Window, adaptive_bins
 from tatamu.geometry.words import AxisWords, Lang, compact
 
-__all__ = ["AdaptiveSpec", "PoolSpec"]
+__all__ = ["AdaptiveSpec", "Doing", "Kind", "PoolSpec", "Reads", "readers", "unpooled"]
 
-Kind = Literal["max", "avg"]
+# What a pooling does with what it reads.
+Doing = Literal["max", "avg", "norm"]
 
-_NUMBER = {1: "one", 2: "two", 3: "three"}
+# What each output along one axis reads of the picture.
+Reads = tuple[range, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class PoolSpec:
 
     windows: tuple[Window, ...]
     ceil_mode: bool = False
+    kind: Kind = field(default="max", compare=False, repr=False)
     kernel: tuple[int, ...] = field(init=False, compare=False, repr=False)
     stride: tuple[int, ...] = field(init=False, compare=False, repr=False)
     padding: tuple[int, ...] = field(init=False, compare=False, repr=False)
@@ -55,11 +60,12 @@ class PoolSpec:
         dilation: Ints = 1,
         ceil_mode: bool = False,
         dims: int = 2,
+        kind: Kind = "max",
     ) -> PoolSpec:
         """A spec from arguments as torch takes them; the stride is the kernel unless given.
 
         Equal arguments give the same object. Raises GeometryError for what torch refuses, in the
-        words of torch's max pooling.
+        words of its max or average pooling, as ``kind`` says.
 
         >>> PoolSpec.make(3, stride=2, padding=2)
         Traceback (most recent call last):
@@ -67,7 +73,7 @@ class PoolSpec:
 pad=2, kernel_size=3 and dilation=1
           padding=1 is the largest: a window in the padding alone would have nothing to pool
         """
-        arguments = (kernel, stride, padding, dilation, ceil_mode, dims)
+        arguments = (kernel, stride, padding, dilation, ceil_mode, dims, kind)
         try:
             return _make(*arguments)
         except TypeError:  # A list cannot be looked up in the cache.
@@ -77,6 +83,23 @@ pad=2, kernel_size=3 and dilation=1
     @property
     def dims(self) -> int:
         return len(self.windows)
+
+    def with_row(self) -> PoolSpec:
+        """The same over two axes: a picture of one row, whose windows are one high.
+
+        >>> PoolSpec.make(3, padding=1, dims=1).with_row().kernel
+        (1, 3)
+        """
+        return _with_row(self)
+
+    def padded(self, padding: Ints) -> PoolSpec:
+        """The same windows with another padding, however wide: what unpooling takes.
+
+        >>> PoolSpec.make(2).padded(5).padding
+        (5, 5)
+        """
+        pads = per_axis(padding, self.dims, misfits.wrong_length("padding", self.dims, self.kind))
+        return _repadded(self, pads)
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -104,9 +127,9 @@ pad=2, kernel_size=3 and dilation=1
         shape = tuple(input_shape)
         dims = self.dims
         if len(shape) not in (dims + 1, dims + 2):
-            raise _wrong_rank(shape, dims)
+            raise misfits.wrong_rank(shape, dims, self.kind)
         if 0 in shape[-dims - 1 :]:
-            raise _empty(shape, dims)
+            raise misfits.empty(shape, dims, self.kind)
         out = self._out_size(shape[-dims:], shape[-dims - 1 :])
         return (*shape[:-dims], *out)
 
@@ -137,6 +160,30 @@ pad=2, kernel_size=3 and dilation=1
             product *= window.counted(at, size, count_include_pad)
         return product
 
+    def reads(self, sizes: Sequence[int]) -> tuple[Reads, ...]:
+        """What each output reads of the picture, for each axis.
+
+        >>> PoolSpec.make(3, stride=2, padding=1).reads((4, 6))[0]
+        (range(0, 2), range(1, 4))
+        """
+        axes = zip(self.windows, sizes, self.out_size(sizes), strict=True)
+        return tuple(
+            tuple(window.taps(o)[_inside(window, o, size)] for o in range(count))
+            for window, size, count in axes
+        )
+
+    def counts(self, sizes: Sequence[int], include_pad: bool = True) -> tuple[tuple[int, ...], ...]:
+        """Over how many taps each output averages, for each axis; see ``divisor``.
+
+        >>> PoolSpec.make(2, ceil_mode=True).counts((5, 4))
+        ((2, 2, 1), (2, 2))
+        """
+        axes = zip(self.windows, sizes, self.out_size(sizes), strict=True)
+        return tuple(
+            tuple(window.counted(o, size, include_pad) for o in range(count))
+            for window, size, count in axes
+        )
+
     def axis_words(self, sizes: Sequence[int], lang: Lang = "en") -> list[AxisWords]:
         """Name, sizes, formula and note of each axis.
 
@@ -145,7 +192,7 @@ pad=2, kernel_size=3 and dilation=1
         """
         return words.axis_words(self.axes, tuple(sizes)[-self.dims :], lang)
 
-    def sentence(self, input_shape: Sequence[int], kind: Kind = "max", lang: Lang = "en") -> str:
+    def sentence(self, input_shape: Sequence[int], kind: Doing = "max", lang: Lang = "en") -> str:
         """What the layer does, in one sentence.
 
         >>> PoolSpec.make(2).sentence((1, 3, 8, 8))
@@ -158,7 +205,7 @@ pad=2, kernel_size=3 and dilation=1
         after = words.channels_last(out, self.dims)
         return words.pool_sentence(self.windows, kind, before, after, lang)
 
-    def explain(self, input_shape: Sequence[int], kind: Kind = "max", lang: Lang = "en") -> str:
+    def explain(self, input_shape: Sequence[int], kind: Doing = "max", lang: Lang = "en") -> str:
         """The sentence, and under it the arithmetic of each axis.
 
         >>> print(PoolSpec.make(2, ceil_mode=True).explain((3, 5, 4)))
@@ -173,14 +220,7 @@ over the end
     def _too_small(
         self, sizes: tuple[int, ...], out: tuple[int, ...], shown: tuple[int, ...]
     ) -> GeometryError:
-        if self.dims == 1:
-            sentence = f"max_pool1d() Invalid computed output size: {out[0]}"
-        else:
-            channels = shown[: -self.dims]
-            sentence = (
-                f"Given input size: ({'x'.join(map(str, shown))}). Calculated output size: "
-                f"({'x'.join(map(str, (*channels, *out)))}). Output size is too small"
-            )
+        sentence = misfits.too_small(sizes, out, shown, self.kernel, self.kind)
         kernels = []
         for window, size in zip(self.windows, sizes, strict=True):
             largest = (size + sum(window.pad) - 1) // window.dilation + 1
@@ -196,115 +236,86 @@ over the end
         return GeometryError(sentence, arithmetic=arithmetic, fits=fits)
 
 
+@functools.lru_cache(maxsize=1024)
+def _with_row(spec: PoolSpec) -> PoolSpec:
+    return PoolSpec((Window(1), *spec.windows), spec.ceil_mode, spec.kind)
+
+
+@functools.lru_cache(maxsize=1024)
+def _repadded(spec: PoolSpec, pads: tuple[int, ...]) -> PoolSpec:
+    pairs = zip(spec.windows, pads, strict=True)
+    windows = tuple(Window(w.kernel, w.stride, w.dilation, (pad, pad)) for w, pad in pairs)
+    return PoolSpec(windows, spec.ceil_mode, spec.kind)
+
+
+def _inside(window: Window, o: int, size: int) -> slice:
+    found = window.inside(o, size)
+    return slice(found.start, found.stop)
+
+
+def readers(reads: Reads, size: int) -> Reads:
+    """The outputs that read each input position, where every output reads neighbours.
+
+    >>> readers(PoolSpec.make(3, stride=2, padding=1).reads((5, 5))[0], 5)
+    (range(0, 1), range(0, 2), range(1, 2), range(1, 3), range(2, 3))
+    """
+    found = []
+    first = stop = 0
+    for position in range(size):
+        while first < len(reads) and reads[first].stop <= position:
+            first += 1
+        while stop < len(reads) and reads[stop].start <= position:
+            stop += 1
+        found.append(range(first, max(first, stop)))
+    return tuple(found)
+
+
+def unpooled(
+    spec: PoolSpec, sizes: Sequence[int], output_size: Sequence[int] | None
+) -> tuple[int, ...]:
+    """The sizes that max unpooling gives back; ``output_size`` chooses among those that fit.
+
+    Raises ArgumentError, a ValueError with torch's sentence, for one that does not.
+
+    >>> unpooled(PoolSpec.make(2), (3, 4), None), unpooled(PoolSpec.make(2), (3, 4), (7, 8))
+    ((6, 8), (7, 8))
+    """
+    sides = zip(spec.windows, sizes, strict=True)
+    default = tuple(window.back(size) for window, size in sides)
+    if output_size is None:
+        wanted = default
+    else:
+        wanted = tuple(output_size[2:] if len(output_size) == spec.dims + 2 else output_size)
+        misfits.check_unpooled(wanted, output_size, default, spec.stride)
+    misfits.check_not_negative(wanted)
+    return wanted
+
+
 @functools.lru_cache(maxsize=4096)
 def _make(
-    kernel: Ints, stride: Ints | None, padding: Ints, dilation: Ints, ceil_mode: bool, dims: int
+    kernel: Ints,
+    stride: Ints | None,
+    padding: Ints,
+    dilation: Ints,
+    ceil_mode: bool,
+    dims: int,
+    kind: Kind,
 ) -> PoolSpec:
-    kernels = per_axis(kernel, dims, _wrong_length("kernel_size", dims))
-    strides = kernels
-    if stride is not None and stride != ():
-        strides = per_axis(stride, dims, _wrong_length("stride", dims))
-    pads = per_axis(padding, dims, _wrong_length("padding", dims))
-    dilations = per_axis(dilation, dims, _wrong_length("dilation", dims))
+    def each(name: str, value: Ints) -> tuple[int, ...]:
+        return per_axis(value, dims, misfits.wrong_length(name, dims, kind))
+
+    kernels = each("kernel_size", kernel)
+    strides = kernels if stride is None or stride == () else each("stride", stride)
+    pads, dilations = each("padding", padding), each("dilation", dilation)
     if min(kernels) < 1 or min(strides) < 1 or min(dilations) < 1 or min(pads) < 0:
-        raise _not_positive(kernels, strides, dilations, pads)
+        raise misfits.not_positive(kernels, strides, dilations, pads, kind)
     if any(pad > k // 2 for pad, k in zip(pads, kernels, strict=True)):
-        raise _too_much_padding(kernels, pads, dilations)
+        raise misfits.too_much_padding(kernels, pads, dilations, kind)
     pairs = [(pad, pad) for pad in pads]
     windows = tuple(
         Window(*parts) for parts in zip(kernels, strides, dilations, pairs, strict=True)
     )
-    return PoolSpec(windows, bool(ceil_mode))
-
-
-def _wrong_length(name: str, dims: int) -> Callable[[tuple[int, ...]], GeometryError]:
-    def refuse(values: tuple[int, ...]) -> GeometryError:
-        if dims == 1:
-            return GeometryError(
-                f"max_pool1d() {name} must be an int, list of ints or tuple of ints of size 1 but "
-                f"got size {len(values)}"
-            )
-        omitted = "be omitted, a single int," if name == "stride" else "be a single int,"
-        return GeometryError(
-            f"max_pool{dims}d: {name} must either {omitted} or a tuple of {_NUMBER[dims]} ints"
-        )
-
-    return refuse
-
-
-def _not_positive(
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    padding: tuple[int, ...],
-) -> GeometryError:
-    if min(padding) < 0:
-        if len(kernel) == 1:
-            return GeometryError(f"max_pool1d() padding must be non-negative, but got {padding[0]}")
-        return GeometryError(f"pad must be non-negative, but got pad: {min(padding)}")
-    if len(kernel) == 1:
-        named = {"kernel_size": kernel[0], "stride": stride[0], "dilation": dilation[0]}
-        name = next(name for name, value in named.items() if value < 1)
-        return GeometryError(
-            f"max_pool1d() {name} must be greater than zero, but got {named[name]}"
-        )
-    if min(kernel) < 1:
-        return GeometryError(
-            f"kernel size should be greater than zero, but got {letters('k', kernel)}"
-        )
-    if 0 in stride:
-        return GeometryError("stride should not be zero", arithmetic=[f"stride={stride}"])
-    if min(stride) < 1:
-        return GeometryError(f"stride should be greater than zero, but got {letters('d', stride)}")
-    return GeometryError(
-        f"dilation should be greater than zero, but got {letters('dilation', dilation)}"
-    )
-
-
-def _too_much_padding(
-    kernel: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
-) -> GeometryError:
-    sides = zip(kernel, padding, dilation, strict=True)
-    k, pad, gap = next(side for side in sides if side[1] > side[0] // 2)
-    if len(kernel) == 1:
-        sentence = (
-            "max_pool1d() padding should be at most half of kernel size, but got "
-            f"padding={pad} and kernel_size={k}"
-        )
-    else:
-        sentence = (
-            "pad should be at most half of effective kernel size, but got "
-            f"pad={pad}, kernel_size={k} and dilation={gap}"
-        )
-    most = compact([value // 2 for value in kernel])
-    return GeometryError(
-        sentence,
-        fits=[
-            f"padding={most} is the largest: a window in the padding alone would have nothing "
-            "to pool"
-        ],
-    )
-
-
-def _wrong_rank(shape: tuple[int, ...], dims: int) -> GeometryError:
-    sentence = f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input"
-    if dims == 1:
-        return _empty(shape, dims)
-    return GeometryError(sentence, arithmetic=[f"the input has size {list(shape)}"])
-
-
-def _empty(shape: tuple[int, ...], dims: int) -> GeometryError:
-    if dims == 3:
-        axis = shape[-dims - 1 :].index(0)
-        return GeometryError(
-            "max_pool3d(): Expected input's non-batch dimensions to have positive length, but "
-            f"input has a shape of {list(shape)} and non-batch dimension {axis} has length zero!"
-        )
-    name = "max_pool1d: " if dims == 1 else ""
-    return GeometryError(
-        f"{name}Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim batch "
-        f"size for input, but got:{list(shape)}"
-    )
+    return PoolSpec(windows, bool(ceil_mode), kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +327,12 @@ class AdaptiveSpec:
     """
 
     output_size: tuple[int | None, ...]
+    kind: Kind = field(default="avg", compare=False, repr=False)
 
     @staticmethod
-    def make(output_size: int | Sequence[int | None] | None, dims: int = 2) -> AdaptiveSpec:
+    def make(
+        output_size: int | Sequence[int | None] | None, dims: int = 2, kind: Kind = "avg"
+    ) -> AdaptiveSpec:
         """A spec from torch's argument: a number of bins, None, or one of these for each axis.
 
         Raises GeometryError for a wrong number of axes or a negative number of bins.
@@ -332,16 +346,18 @@ class AdaptiveSpec:
         else:
             wanted = tuple(output_size)
         if len(wanted) != dims:
-            raise GeometryError(
-                f"adaptive_avg_pool{dims}d: output_size must be {dims}",
-                arithmetic=[f"output_size={wanted} has {len(wanted)}"],
-            )
+            raise misfits.wrong_bins(wanted, dims, kind)
         if any(count is not None and count < 0 for count in wanted):
-            raise GeometryError(
-                f"adaptive_avg_pool{dims}d: elements of output_size must be greater than or equal "
-                f"to 0 but received {{{', '.join(map(str, wanted))}}}"
-            )
-        return AdaptiveSpec(wanted)
+            raise misfits.negative_bins(wanted, dims, kind)
+        return AdaptiveSpec(wanted, kind)
+
+    @property
+    def dims(self) -> int:
+        return len(self.output_size)
+
+    def with_row(self) -> AdaptiveSpec:
+        """The same over two axes: a picture of one row."""
+        return _bins_with_row(self)
 
     def out_size(self, sizes: Sequence[int]) -> tuple[int, ...]:
         """The output's spatial sizes for the input's.
@@ -357,17 +373,9 @@ class AdaptiveSpec:
         shape = tuple(input_shape)
         dims = len(self.output_size)
         if len(shape) not in (dims + 1, dims + 2):
-            raise GeometryError(
-                f"adaptive_avg_pool{dims}d(): Expected {dims + 1}D or {dims + 2}D tensor, but got "
-                f"{list(shape)}"
-            )
+            raise misfits.wrong_adaptive_rank(shape, dims, self.kind)
         if 0 in shape[-dims - 1 :]:
-            first = len(shape) - dims - 1
-            raise GeometryError(
-                f"adaptive_avg_pool{dims}d(): Expected input to have non-zero size for non-batch "
-                f"dimensions, but input has sizes {list(shape)} with dimension "
-                f"{shape.index(0, first)} being empty"
-            )
+            raise misfits.empty_adaptive(shape, dims, self.kind)
         return (*shape[:-dims], *self.out_size(shape[-dims:]))
 
     def bins(self, sizes: Sequence[int]) -> tuple[list[tuple[int, int]], ...]:
@@ -378,6 +386,33 @@ class AdaptiveSpec:
         """
         pairs = zip(sizes, self.out_size(sizes), strict=True)
         return tuple(adaptive_bins(size, count) for size, count in pairs)
+
+    def reads(self, sizes: Sequence[int]) -> tuple[Reads, ...]:
+        """What each output reads of the picture, for each axis: its bin.
+
+        >>> AdaptiveSpec.make(2).reads((4, 5))[1]
+        (range(0, 3), range(2, 5))
+        """
+        return tuple(tuple(range(*pair) for pair in axis) for axis in self.bins(sizes))
+
+    def counts(
+        self, sizes: Sequence[int], include_pad: bool = False
+    ) -> tuple[tuple[int, ...], ...]:
+        """Over how many positions each output averages, for each axis; bins read no padding."""
+        return tuple(tuple(len(found) for found in axis) for axis in self.reads(sizes))
+
+    def windows(self, sizes: Sequence[int]) -> PoolSpec | None:
+        """The windows that do the same on these sizes; None where bins differ in width.
+
+        >>> made = AdaptiveSpec.make(2).windows((4, 6))
+        >>> made.kernel, made.stride, AdaptiveSpec.make(2).windows((4, 5))
+        ((2, 3), (2, 3), None)
+        """
+        pairs = list(zip(sizes, self.out_size(sizes), strict=True))
+        if any(count < 1 or size % count for size, count in pairs):
+            return None
+        widths = tuple(size // count for size, count in pairs)
+        return PoolSpec.make(widths, dims=self.dims, kind=self.kind)
 
     def explain(self, input_shape: Sequence[int], lang: Lang = "en") -> str:
         """What the layer does, in one sentence.
@@ -392,3 +427,8 @@ class AdaptiveSpec:
         bins = self.bins(tuple(input_shape)[-dims:])
         widths = [sorted({stop - start for start, stop in axis}) for axis in bins]
         return words.bins_sentence(out[-dims:], widths, before, after, lang)
+
+
+@functools.lru_cache(maxsize=1024)
+def _bins_with_row(spec: AdaptiveSpec) -> AdaptiveSpec:
+    return AdaptiveSpec((1, *spec.output_size), spec.kind)

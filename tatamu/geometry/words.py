@@ -312,9 +312,9 @@ def pool_sentence(windows: Sequence[Window], kind: str, before: str, after: str,
     """What a pooling did."""
     window, moved = _subject(windows, lang)
     if lang == "ja":
-        kept = "最大の値を残し" if kind == "max" else "平均をとり"
+        kept = {"max": "最大の値を残し", "avg": "平均をとり", "norm": "ノルムをとり"}[kind]
         return f"{window}を{moved}{kept}、{before} を {after} にした"
-    kept = "kept the largest value" if kind == "max" else "took the mean"
+    kept = {"max": "kept the largest value", "avg": "took the mean", "norm": "took the norm"}[kind]
     return f"{_article(window)} {window}, {moved}, {kept}: {before} became {after}"
 
 
