@@ -88,6 +88,13 @@ def log(f: Function, x: Value) -> Value:
     return f.select(x == 0.0, f.constant(-math.inf, t), result)
 
 
+def sqrt(f: Function, x: Value) -> Value:
+    """The square root, correctly rounded; NaN for negative numbers, sqrt(-0) = -0."""
+    t = _float(f, x, "sqrt")
+    name = f"llvm.sqrt.{f'v{t.lanes}' if t.lanes else ''}f{t.bits}"
+    return f.intrinsic(name, t, [(t, f.name_of(x))])
+
+
 def sigmoid(f: Function, x: Value) -> Value:
     """1 / (1 + e^-x), within 2.5 ulp.
 
