@@ -13,11 +13,38 @@ from tatamu.nn.conv import (
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter
-from tatamu.nn.pooling import AvgPool2d, MaxPool2d
+from tatamu.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
 from tatamu.nn.simple import Flatten, Identity, ReLU
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "Bilinear",
     "Conv1d",
     "Conv2d",
@@ -27,8 +54,16 @@ __all__ = [
     "ConvTranspose3d",
     "Flatten",
     "Identity",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module",
     "Parameter",
     "ReLU",
