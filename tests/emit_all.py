@@ -22,6 +22,8 @@ from tatamu.kernels import (
     direct_emit,
     packing_emit,
     peak,
+    pooling_emit,
+    scatter_emit,
     winograd_emit,
     winograd_grad_emit,
 )
@@ -30,11 +32,11 @@ from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
 from tatamu.stage.compile import object_code
 
-FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "erf", "sin", "cos")
+FUNCTIONS = ("exp", "log", "sqrt", "sigmoid", "tanh", "erf", "sin", "cos")
 
 
 def modules(target: Target) -> Iterator[Module]:
-    """Convolutions and products for every tile a layer can get, yardsticks, pool, functions."""
+    """Every kernel, of every tile that a layer can get; yardsticks, thread pool, functions."""
     tiles = {
         direct.choose_tile(direct_runner.problem(ConvSpec.make(3), dtype, (1, 8, 9, 9), n), target)
         for dtype in direct_emit.DTYPES
@@ -53,6 +55,12 @@ def modules(target: Target) -> Iterator[Module]:
     for grad_tile in grad_tiles(target):
         yield winograd_grad_emit.emit_transform(grad_tile, target)
         yield winograd_grad_emit.emit(grad_tile, target)
+    for dtype in direct_emit.DTYPES:
+        for kind, way in product(pooling_emit.KINDS, pooling_emit.WAYS):
+            if pooling_emit.serves(kind, way):
+                yield pooling_emit.emit(kind, dtype, way, target)
+        for kind in scatter_emit.KINDS:
+            yield scatter_emit.emit(kind, dtype, target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
