@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tatamu.errors import GeometryError
-from tatamu.geometry import ConvSpec, PoolSpec
+from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec
 from tatamu.lens import show
 from tatamu.lens.layer_text import LayerCall, build, fill_in
 from tatamu.lens.words import Count, LookError, Phrase
@@ -52,7 +52,7 @@ def make_chain(
         module = build(filled)
         before = steps[-1].call if steps else None
         try:
-            spec = module_spec(module)
+            spec = module_spec(filled, module, shape)
             _check_channels(filled, module, shape, before, name, kind)
             output_shape = _output_shape(filled, module, spec, shape)
         except (GeometryError, TypeError) as error:
@@ -71,13 +71,23 @@ def make_chain(
     return steps
 
 
-def module_spec(module: Module) -> ConvSpec | PoolSpec | None:
-    """The size rule of a layer that moves a window; None for the others."""
+def module_spec(
+    call: LayerCall, module: Module, shape: tuple[int, ...]
+) -> ConvSpec | PoolSpec | None:
+    """The size rule of a layer that moves a window; None for the others.
+
+    Bins of one width are windows too. Where their widths differ, no rule tells what a value saw.
+    """
     settings = vars(module)
-    names = ("kernel_size", "stride", "padding")
-    if not all(name in settings for name in names):
+    if "output_size" in settings and len(shape) == 4:
+        bins = AdaptiveSpec.make(settings["output_size"])
+        found = bins.windows(shape[-2:])
+        if found is None:
+            raise LookError("fit.bins", layer=call, shape=show.times(shape[-2:]))
+        return found
+    if not all(name in settings for name in ("kernel_size", "stride")):
         return None
-    kernel, stride, padding = (settings[name] for name in names)
+    kernel, stride, padding = (settings.get(n, 0) for n in ("kernel_size", "stride", "padding"))
     dilation = settings.get("dilation", 1)
     if "groups" in settings:
         mode = settings["padding_mode"]

@@ -114,9 +114,16 @@ def layer_names() -> list[str]:
     for name in dir(nn):
         found = getattr(nn, name)
         usable = inspect.isclass(found) and issubclass(found, nn.Module)
-        if usable and found not in containers and not name.startswith("_"):
+        if usable and found not in containers and not name.startswith("_") and _pictures(found):
             names.append(name)
     return names
+
+
+def _pictures(layer: type[Module]) -> bool:
+    """Whether a layer takes a picture, and that alone: no sequence, volume or second tensor."""
+    needed = inspect.signature(layer.forward).parameters.values()
+    alone = sum(p.default is p.empty for p in needed) <= 2  # self and the picture
+    return alone and not layer.__name__.endswith(("1d", "3d"))
 
 
 def fill_in(call: LayerCall, channels: int) -> LayerCall:

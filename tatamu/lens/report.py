@@ -6,9 +6,9 @@ import math
 import re
 from html import escape
 from importlib.resources import files
-from typing import Literal
 
 from tatamu.geometry import ConvSpec, PoolSpec
+from tatamu.geometry.pool import Doing
 from tatamu.lens import maps, show
 from tatamu.lens.pair_section import pair_section
 from tatamu.lens.records import LayerRecord, Look
@@ -71,7 +71,7 @@ def layer_sentence(record: LayerRecord, w: Words) -> str:
         sentence = record.spec.sentence(record.input_shape, record.output_shape[1], w.lang)
         return w("report.end", text=sentence)
     if isinstance(record.spec, PoolSpec):
-        kind: Literal["avg", "max"] = "avg" if record.kind.startswith("Avg") else "max"
+        kind: Doing = "avg" if "Avg" in record.kind else "max" if "Max" in record.kind else "norm"
         return w("report.end", text=record.spec.sentence(record.input_shape, kind, w.lang))
     key = "report.sentence.same" if record.has_maps else "report.sentence.flat"
     return w(

@@ -15,6 +15,15 @@ import numpy.typing as npt
 from tatamu.geometry import ConvSpec, PoolSpec, fold
 from tatamu.lens.records import LayerRecord
 
+KINDS = {
+    "Conv2d": "sum",
+    "MaxPool2d": "max",
+    "AdaptiveMaxPool2d": "max",
+    "AvgPool2d": "mean",
+    "AdaptiveAvgPool2d": "mean",
+    "ReLU": "value",
+}
+
 
 @dataclass(frozen=True)
 class Worked:
@@ -44,8 +53,7 @@ class Worked:
 
 def work_out(record: LayerRecord, channel: int, row: int, column: int) -> Worked | None:
     """The account of `record.output[0, channel, row, column]`; None for layers without one."""
-    kinds = {"Conv2d": "sum", "MaxPool2d": "max", "AvgPool2d": "mean", "ReLU": "value"}
-    kind = kinds.get(record.kind)
+    kind = KINDS.get(record.kind)
     if kind is None or not record.has_maps:
         return None
     rows, columns = taps(record, row, column)

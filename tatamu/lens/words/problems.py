@@ -101,6 +101,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{layer} には画像が必要ですが、入ってくるのは {shape} です。"
         "Flatten より前に置いてください。",
     ),
+    "fit.bins": (
+        "{layer} makes bins of different sizes of {shape}, which cannot be looked at: "
+        "choose an output_size that divides it.",
+        "{layer} は {shape} を大きさの違う区画に分けるため、表示できません。"
+        "割り切れる output_size を選んでください。",
+    ),
     "fit.refused": (
         "{layer} does not fit an input of {shape}: {why}",
         "{layer} は {shape} の入力に合いません：{why}",
