@@ -5,7 +5,7 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution, large_kernels, linear, transposed
+from benchmarks.families import convolution, large_kernels, linear, pooling, transposed
 from benchmarks.families.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -13,6 +13,7 @@ FAMILIES: tuple[Family, ...] = (
     *transposed.FAMILIES,
     *large_kernels.FAMILIES,
     *linear.FAMILIES,
+    *pooling.FAMILIES,
 )
 
 __all__ = ["FAMILIES", "Case", "Family"]
