@@ -158,6 +158,10 @@ def test_sentences_of_pooling() -> None:
 
 
 def test_sentences_of_adaptive_pooling() -> None:
+    assert PoolSpec.make(2).sentence((3, 8, 8), "norm") == (
+        "A 2×2 window, moved 2 pixels at a time, took the norm: 8×8×3 became 4×4×3"
+    )
+    assert "ノルムをとり" in PoolSpec.make(2).sentence((3, 8, 8), "norm", "ja")
     assert AdaptiveSpec.make(1).explain((512, 7, 7)) == (
         "Split into 1×1 bin of 7 rows and 7 columns: 7×7×512 became 1×1×512"
     )

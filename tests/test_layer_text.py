@@ -160,7 +160,9 @@ def test_any_text_is_read_or_refused_in_one_sentence(text: str) -> None:
 def test_layers_are_those_of_nn() -> None:
     found = layer_names()
     assert {"Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "Identity", "Flatten"} <= set(found)
+    assert {"LPPool2d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d"} <= set(found)
     assert not {"Module", "Sequential", "Parameter"} & set(found)
+    assert not {"MaxPool1d", "AvgPool3d", "MaxUnpool2d"} & set(found)
     assert all(issubclass(getattr(nn, name), nn.Module) for name in found)
 
 

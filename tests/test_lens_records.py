@@ -180,6 +180,8 @@ WORKED = [
     "AvgPool2d(3, stride=2, padding=1)",
     "AvgPool2d(3, stride=2, padding=1, count_include_pad=False, ceil_mode=True)",
     "AvgPool2d(2, divisor_override=3)",
+    "AdaptiveAvgPool2d((7, None))",
+    "AdaptiveMaxPool2d(1)",
 ]
 
 
@@ -281,6 +283,9 @@ def test_own_weights_in_a_layer_of_ones_choice(photo: Path) -> None:
         (Request(layers="MaxPool2d(2, padding=2)"), "pad should be at most half"),
         (Request(layers="Conv2d(3, 1, 3, 1, 300, padding_mode=reflect)"), "does not fit an input"),
         (Request(layers="AvgPool2d(2, divisor_override=0)"), "divisor must be not zero"),
+        (Request(layers="AdaptiveAvgPool2d(7)"), "makes bins of different sizes"),
+        (Request(layers="Flatten > AdaptiveAvgPool2d(1)"), "put it before Flatten"),
+        (Request(layers="LPPool2d(0, 2)"), "float division by zero"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_looked_at(request_: Request, sentence: str) -> None:
@@ -300,7 +305,19 @@ OPTIONS = st.sampled_from(
 )  # fmt: skip
 LAYER = st.builds(
     lambda name, args, option, value: f"{name}({', '.join([*args, f'{option}={value}'][:9])})",
-    st.sampled_from(["Conv2d", "MaxPool2d", "AvgPool2d", "ReLU", "Flatten", "Identity"]),
+    st.sampled_from(
+        [
+            "Conv2d",
+            "MaxPool2d",
+            "AvgPool2d",
+            "LPPool2d",
+            "AdaptiveAvgPool2d",
+            "AdaptiveMaxPool2d",
+            "ReLU",
+            "Flatten",
+            "Identity",
+        ]
+    ),
     st.lists(ODD, max_size=4),
     OPTIONS,
     ODD,

@@ -79,7 +79,9 @@ def module_spec(
     Bins of one width are windows too. Where their widths differ, no rule tells what a value saw.
     """
     settings = vars(module)
-    if "output_size" in settings and len(shape) == 4:
+    if "output_size" in settings:
+        if len(shape) != 4:
+            raise LookError("fit.flat", layer=call, shape=show.times(shape))
         bins = AdaptiveSpec.make(settings["output_size"])
         found = bins.windows(shape[-2:])
         if found is None:

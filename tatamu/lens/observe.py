@@ -157,7 +157,7 @@ def _run(step: Step, x: Tensor) -> Tensor:
     """The layer's output; of pooling that also returns indices, the values."""
     try:
         y = step.module(x)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         why = str(error).splitlines()[0]
         shape = show.times(step.input_shape)
         raise LookError("fit.refused", layer=step.call, shape=shape, why=why) from error
