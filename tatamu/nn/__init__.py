@@ -1,6 +1,32 @@
 """Layers: they hold state and call ``nn.functional``."""
 
 from tatamu.nn import functional, init
+from tatamu.nn.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from tatamu.nn.containers import Sequential
 from tatamu.nn.conv import (
     Conv1d,
@@ -13,9 +39,14 @@ from tatamu.nn.conv import (
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter
 from tatamu.nn.pooling import AvgPool2d, MaxPool2d
-from tatamu.nn.simple import Flatten, Identity, ReLU
+from tatamu.nn.simple import Flatten, Identity
 
 __all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
     "AvgPool2d",
     "Conv1d",
     "Conv2d",
@@ -24,12 +55,30 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Flatten",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "Identity",
+    "LeakyReLU",
+    "LogSigmoid",
     "MaxPool2d",
+    "Mish",
     "Module",
+    "PReLU",
     "Parameter",
+    "RReLU",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "functional",
     "init",
 ]

@@ -88,6 +88,63 @@ def log(f: Function, x: Value) -> Value:
     return f.select(x == 0.0, f.constant(-math.inf, t), result)
 
 
+def log1p(f: Function, x: Value) -> Value:
+    """log(1 + x), within 3 ulp, tiny arguments included.
+
+    log1p(±0) = ±0, log1p(-1) = -inf, log1p(inf) = inf, NaN below -1 and for NaN. What rounding
+    1 + x takes away is given back as a factor (Kahan; Goldberg 1991, theorem 4).
+    """
+    _float(f, x, "log1p")
+    whole = x + 1.0
+    rounded = whole - 1.0
+    result = log(f, whole) * (x / rounded)
+    return f.select((rounded == 0.0) | (x == math.inf), x, result)
+
+
+def expm1(f: Function, x: Value) -> Value:
+    """e^x - 1, within 2.5 ulp, tiny arguments included.
+
+    expm1(±0) = ±0, expm1(-inf) = -1, expm1(inf) = inf, NaN stays NaN.
+    """
+    t = _float(f, x, "expm1")
+    low, high = _EXP_ENDS[t.bits]
+    n, r = _split(f, _clamp(f, x, low / 2, high))
+    half = _nearest(f, n * 0.5)
+    first, second = _power_of_two(f, half), _power_of_two(f, n - half)
+    small = _expm1_reduced(f, r)
+    # 2^n may exceed what one exponent can hold, but then the 1 to be taken away does not count.
+    result = f.fma(small * first, second, f.fma(first, second, f.constant(-1.0, t)))
+    return f.select(x == 0.0, x, result)
+
+
+def sqrt(f: Function, x: Value) -> Value:
+    """The square root, correctly rounded; NaN for negative numbers, sqrt(-0) = -0."""
+    t = _float(f, x, "sqrt")
+    name = f"llvm.sqrt.{f'v{t.lanes}' if t.lanes else ''}f{t.bits}"
+    return f.intrinsic(name, t, [(t, f.name_of(x))])
+
+
+def round(f: Function, x: Value) -> Value:
+    """The nearest whole number, halves to the even one; zeros keep their sign."""
+    t = _float(f, x, "round")
+    # Added to a number of ordinary size, 2^mantissa leaves no digit behind the point.
+    size = f.abs(x)
+    anchor = f.constant(2.0 ** _MANTISSA[t.bits], t)
+    near = (size + anchor) - anchor
+    return f.flip_sign(f.select(size < anchor, near, size), x)
+
+
+def floor(f: Function, x: Value) -> Value:
+    """The largest whole number not above ``x``; zeros keep their sign."""
+    near = round(f, x)
+    return f.select(near > x, near - 1.0, near)
+
+
+def ceil(f: Function, x: Value) -> Value:
+    """The smallest whole number not below ``x``; from (-1, 0) it is -0, as in C."""
+    return -floor(f, -x)
+
+
 def sigmoid(f: Function, x: Value) -> Value:
     """1 / (1 + e^-x), within 2.5 ulp.
 

@@ -1,7 +1,32 @@
 """The layers as functions, with torch's signatures: ``import tatamu.nn.functional as F``."""
 
 from tatamu.geometry.arguments import Ints
-from tatamu.nn.functional.activation import relu
+from tatamu.nn.functional.activation import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+    threshold,
+)
 from tatamu.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -15,16 +40,9 @@ from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.pooling import avg_pool2d, max_pool2d
 
 __all__ = [
-    "Ints",
-    "avg_pool2d",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_spec",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "max_pool2d",
-    "pad",
-    "relu",
-]
+    "Ints", "avg_pool2d", "celu", "conv1d", "conv2d", "conv3d", "conv_spec",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "elu", "gelu", "glu",
+    "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
+    "max_pool2d", "mish", "pad", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu",
+    "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+]  # fmt: skip
