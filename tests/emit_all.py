@@ -20,7 +20,10 @@ from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
 from tatamu.stage.compile import object_code
 
-FUNCTIONS = ("exp", "log", "sigmoid", "tanh", "erf", "sin", "cos")
+FUNCTIONS = (
+    "exp", "exp_minus", "expm1", "log", "log1p", "sigmoid", "tanh", "erf", "normal", "sin", "cos",
+    "sqrt", "round", "floor", "ceil",
+)  # fmt: skip
 
 
 def modules(target: Target) -> Iterator[Module]:

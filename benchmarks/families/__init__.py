@@ -5,9 +5,13 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution, transposed
+from benchmarks.families import convolution, pointwise, transposed
 from benchmarks.families.case import Case, Family
 
-FAMILIES: tuple[Family, ...] = (*convolution.FAMILIES, *transposed.FAMILIES)
+FAMILIES: tuple[Family, ...] = (
+    *convolution.FAMILIES,
+    *transposed.FAMILIES,
+    *pointwise.FAMILIES,
+)
 
 __all__ = ["FAMILIES", "Case", "Family"]

@@ -17,7 +17,6 @@ from tatamu.stage import math as vector
 
 __all__ = ["FORMULAS", "Formula"]
 
-ROOT_HALF = math.sqrt(0.5)
 # The density of the normal distribution at 0, and the constants of GELU's approximation by tanh.
 DENSITY = 1 / math.sqrt(2 * math.pi)
 BEND = 0.044715
@@ -212,7 +211,7 @@ def _silu_grad(f: Function, g: Value, x: Value) -> Value:
 @_formula(cost=40)
 def _logsigmoid(f: Function, x: Value) -> Value:
     low = f.select(x < 0.0, x, f.select(x >= 0.0, 0.0, x))
-    return low - vector.log1p(f, vector.exp(f, -f.abs(x)))
+    return low - vector.log1p(f, vector.exp_minus(f, f.abs(x)))
 
 
 @_formula(2, cost=30)
@@ -224,7 +223,7 @@ def _logsigmoid_grad(f: Function, g: Value, x: Value) -> Value:
 def _softplus(f: Function, x: Value, beta: object, threshold: object) -> Value:
     scaled = x * beta
     high = f.select(scaled > 0.0, scaled, f.select(scaled <= 0.0, 0.0, scaled))
-    curve = (high + vector.log1p(f, vector.exp(f, -f.abs(scaled)))) / beta
+    curve = (high + vector.log1p(f, vector.exp_minus(f, f.abs(scaled)))) / beta
     return f.select(scaled > threshold, x, curve)
 
 
@@ -266,15 +265,15 @@ def _elu_grad(
     return f.select(x <= 0.0, g * slope * vector.exp(f, x * inner), g * scale)
 
 
-@_formula(cost=45)
+@_formula(cost=20)
 def _gelu(f: Function, x: Value) -> Value:
-    return x * 0.5 * (vector.erf(f, x * ROOT_HALF) + 1.0)
+    return x * vector.normal(f, x)
 
 
-@_formula(2, cost=75)
+@_formula(2, cost=40)
 def _gelu_grad(f: Function, g: Value, x: Value) -> Value:
-    below = (vector.erf(f, x * ROOT_HALF) + 1.0) * 0.5
-    return g * f.fma(x, vector.exp(f, x * x * -0.5) * DENSITY, below)
+    density = vector.exp_minus(f, x * x * 0.5) * DENSITY
+    return g * f.fma(x, density, vector.normal(f, x))
 
 
 @_formula(cost=35)
