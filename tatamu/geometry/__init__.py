@@ -10,6 +10,7 @@ from tatamu.geometry.conv import PADDING_MODES, ConvSpec
 from tatamu.geometry.phases import Phase, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
+from tatamu.geometry.resize import Resampling, resized
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
 
@@ -27,6 +28,7 @@ __all__ = [
     "Phase",
     "PoolSpec",
     "ReceptiveField",
+    "Resampling",
     "Window",
     "adaptive_bins",
     "fold",
@@ -34,4 +36,5 @@ __all__ = [
     "phases",
     "receptive_field",
     "receptive_words",
+    "resized",
 ]
