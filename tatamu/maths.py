@@ -255,8 +255,9 @@ class Maths(Array):
         tensor([0.0000, 0.5000, 1.0000])
         """
         if isinstance(min, Array) or isinstance(max, Array):
-            x = self if min is None else maximum(self, self._scaled(min, 1))
-            return x if max is None else minimum(x, self._scaled(max, 1))
+            low, high = (None if b is None else self._scaled(b, 1) for b in (min, max))
+            y = self if low is None else comparison.where(comparison.lt(self, low), low, self)
+            return y if high is None else comparison.where(comparison.gt(y, high), high, y)
         x = self
         if isinstance(min, float) or isinstance(max, float):
             x = cast(self, floating(self.dtype))

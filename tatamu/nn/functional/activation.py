@@ -295,7 +295,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         kind = input.dtype.legacy_name
         raise RuntimeError(
             f"lambda must be in range [0, {'3.40282e+38' if kind == 'Float' else '1.79769e+308'}] "
-            f"for input dtype {kind}, but found {lambd}"
+            f"for input dtype {kind}, but found {lambd:g}"
         )
     return _run(_shrink.softshrink, input, False, lambd)
 

@@ -123,8 +123,8 @@ def _check_sizes(input: Tensor, spatial: tuple[int, ...], sizes: tuple[int, ...]
             for given in (spatial, sizes)
         )
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({before}) and "
-            f"output ({after})"
+            f"Input and output sizes should be greater than 0, but got input ({before}) "
+            f"{'and ' if len(spatial) == 1 else ''}output ({after})"
         )
     if input.shape[1] == 0:
         raise RuntimeError(
