@@ -7,6 +7,7 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
+from tatamu.geometry.padding import Padded
 from tatamu.geometry.phases import Phase, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
@@ -25,6 +26,7 @@ __all__ = [
     "GeometryError",
     "Lang",
     "LeftOver",
+    "Padded",
     "Phase",
     "PoolSpec",
     "ReceptiveField",

@@ -10,7 +10,7 @@ from itertools import accumulate, chain
 import numpy as np
 from numpy.typing import NDArray
 
-from tatamu.geometry import Resampling
+from tatamu.geometry import Padded, Resampling
 from tatamu.kernels.pointwise import BYTE_FLOPS
 from tatamu.kernels.resize_emit import DTYPES, TABLES, Shape, emit, fields, symbol
 from tatamu.stage import Layout, Module, Target
@@ -36,15 +36,15 @@ class ResizeProblem:
     dtype: str
     planes: int
     channels: int
-    rows: Resampling
-    pixels: Resampling
+    rows: Resampling | Padded
+    pixels: Resampling | Padded
     backwards: bool = False
 
-    def sizes(self, axis: Resampling) -> tuple[int, int]:
+    def sizes(self, axis: Resampling | Padded) -> tuple[int, int]:
         """Positions along an axis, read and written."""
         return (axis.out, axis.size) if self.backwards else (axis.size, axis.out)
 
-    def taps(self, axis: Resampling) -> Taps:
+    def taps(self, axis: Resampling | Padded) -> Taps:
         """What each position that is written is made of."""
         return axis.transposed() if self.backwards else axis.taps()
 

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tatamu.geometry import Resampling
+from tatamu.geometry import Padded, Resampling
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, like_input, moved_bytes, one_each
-from tatamu.ops.layout import channels_last_strides, contiguous_strides, is_contiguous
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Runner, Sample, apply
+from tatamu.ops.pictures import pictures
 from tatamu.ops.planned import PlannedRunner, refusal, target
 from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
     from tatamu.kernels.resize import ResizeProblem
 
-__all__ = ["Resize", "resize", "resize_grad"]
+__all__ = ["Resize", "ResizeKernel", "resize", "resize_grad"]
+
+Axes = tuple[Resampling | Padded, ...]
 
 
 class Resize(NamedTuple):
@@ -92,11 +94,15 @@ def _grad_vjp(node: Node, h: Array) -> tuple[Array]:
 
 
 class ResizeKernel:
-    """The kernel, once for two axes; for three, the first of them is resized on its own."""
+    """The kernel, once for two axes; for three, the first of them is resized on its own.
+
+    ``axes(call)`` gives up to three axes, or says why they are not for this kernel.
+    """
 
     name = "resize"
 
-    def __init__(self, *, backwards: bool) -> None:
+    def __init__(self, axes: Callable[[Call], Axes | str], *, backwards: bool) -> None:
+        self._axes = axes
         self._backwards = backwards
 
     def accepts(self, call: Call) -> str | None:
@@ -118,21 +124,17 @@ class ResizeKernel:
         """One pass, or two for three axes."""
         from tatamu.kernels.resize import ResizeProblem
 
-        shape, strides = call.shape(0), call.strides[0]
-        assert strides is not None
-        if 0 in shape:
-            return "there is nothing to resize"
-        axes = list(call.attrs.axes)
-        outer = shape[: -len(axes)]
-        planes, channels = prod(outer), 1
-        if not is_contiguous(shape, strides, contiguous_strides(shape)):
-            if len(outer) != 2 or not is_contiguous(shape, strides, channels_last_strides(shape)):
-                return "the input lies neither in C order nor channels-last"
-            planes, channels = outer
+        axes = self._axes(call)
+        if isinstance(axes, str):
+            return axes
+        found = pictures(call, len(axes))
+        if isinstance(found, str):
+            return found
+        planes, channels = found
         dtype, backwards = call.dtype(0).name, self._backwards
         still = Resampling("nearest", 1, 1)
         if len(axes) < 3:
-            rows, pixels = ([still, *axes])[-2:]
+            rows, pixels = (still, *axes)[-2:]
             return [ResizeProblem(dtype, planes, channels, rows, pixels, backwards)]
         deep, rows, pixels = axes
         read = rows.out * pixels.out if backwards else rows.size * pixels.size
@@ -197,7 +199,7 @@ resize = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_sampled(False),
-    kernels=(ResizeKernel(backwards=False),),
+    kernels=(ResizeKernel(lambda call: call.attrs.axes, backwards=False),),
 )
 
 resize_grad = Op(
@@ -211,5 +213,5 @@ resize_grad = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_sampled(True),
-    kernels=(ResizeKernel(backwards=True),),
+    kernels=(ResizeKernel(lambda call: call.attrs.axes, backwards=True),),
 )
