@@ -14,7 +14,18 @@ import direct_runner
 from direct_cases import winograd_tiles
 
 from tatamu.geometry import ConvSpec
-from tatamu.kernels import direct, direct_emit, peak, winograd_emit
+from tatamu.kernels import (
+    direct,
+    direct_emit,
+    padding_emit,
+    peak,
+    pointwise_emit,
+    reorder_emit,
+    resize_emit,
+    winograd_emit,
+)
+from tatamu.kernels.formulas import FORMULAS
+from tatamu.kernels.resize import UNROLLED
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
@@ -37,6 +48,7 @@ def modules(target: Target) -> Iterator[Module]:
         yield direct_emit.emit(tile, target)
     for winograd_tile in winograd_tiles(target):
         yield winograd_emit.emit(winograd_tile, target)
+    yield from moving_modules(target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
@@ -49,6 +61,24 @@ def modules(target: Target) -> Iterator[Module]:
                 function = getattr(stage_math, name)
                 x.store(0, function(f, x.vec(0, lanes) if lanes else x.load()))
             yield m
+
+
+def moving_modules(target: Target) -> Iterator[Module]:
+    """Every formula in a row of elements, copies, padding, resizing."""
+    for name, formula in FORMULAS.items():
+        inputs = ["float32"] * formula.values
+        if name == "where":
+            inputs[0] = "bool"
+        output = "bool" if name in ("eq", "ne", "lt", "le", "gt", "ge") else "float32"
+        yield pointwise_emit.emit(
+            pointwise_emit.single(name, inputs, output), (False,) * len(inputs), target
+        )
+    for itemsize in (4, 8):
+        yield reorder_emit.emit(itemsize, target)
+        yield padding_emit.emit(itemsize, target)
+    for taps in (*UNROLLED, (0, 0)):
+        for wide in (False, True):
+            yield resize_emit.emit(resize_emit.Shape("float32", *taps, wide), target)
 
 
 if __name__ == "__main__":

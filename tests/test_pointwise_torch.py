@@ -117,3 +117,8 @@ def test_errors_are_torchs(case: dict[str, str]) -> None:
 @pytest.mark.parametrize("code", FACTS["reprs"])
 def test_reprs_are_torchs(code: str) -> None:
     assert repr(value(code)) == FACTS["reprs"][code]
+
+
+@pytest.mark.parametrize("code", FACTS["strides"])
+def test_results_lie_as_torchs(code: str) -> None:
+    assert list(value(code).stride()) == FACTS["strides"][code]

@@ -108,8 +108,8 @@ def _threshold(f: Function, x: Value, threshold: object, value: object) -> Value
     return f.select(x <= threshold, value, x)
 
 
-@_formula(2, 1)
-def _threshold_grad(f: Function, g: Value, x: Value, threshold: object) -> Value:
+@_formula(2, 2)
+def _threshold_grad(f: Function, g: Value, x: Value, threshold: object, value: object) -> Value:
     return f.select(x <= threshold, 0.0, g)
 
 

@@ -1,4 +1,4 @@
-"""How the last axes of a tensor lie: as pictures of so many channels, for kernels of both orders."""
+"""How the last axes of a tensor lie: as pictures of so many channels, in either memory order."""
 
 from __future__ import annotations
 

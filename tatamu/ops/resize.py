@@ -23,6 +23,9 @@ from tatamu.runtime.storage import Storage
 if TYPE_CHECKING:
     from tatamu.kernels.resize import ResizeProblem
 
+# A kernel serves outputs of at least so many elements.
+FEWEST = 1024
+
 __all__ = ["Resize", "ResizeKernel", "resize", "resize_grad"]
 
 Axes = tuple[Resampling | Padded, ...]
@@ -127,6 +130,8 @@ class ResizeKernel:
         axes = self._axes(call)
         if isinstance(axes, str):
             return axes
+        if prod(call.op.shape(call)[0].shape) < FEWEST:
+            return f"NumPy is as fast for fewer than {FEWEST} elements"
         found = pictures(call, len(axes))
         if isinstance(found, str):
             return found
