@@ -117,12 +117,15 @@ def emit(
     """The kernel of an expression; ``spread`` says which inputs do not change along a row."""
     m = Module(symbol(expression, spread, target), target, debug=debug)
     f, a = m.task(fields(expression))
+    lanes = expression.lanes(target)
     names = [*(f"x{i}" for i in range(len(expression.inputs))), "y"]
     parameters = [_parameter(f, a, expression, i, target) for i in range(expression.parameters)]
     for item in f.loop(f.args.end, start=f.args.begin):
         segment, block = item % a.segments, item // a.segments
         start = segment * a.segment
         count = f.min(a.inner - start, a.segment)
+        whole = count - count % lanes
+        mask = f.first_lanes(count - whole, lanes)
         first = block * a.item_rows
         last = f.min(first + a.item_rows, a.rows)
         places = _places(f, a, first)
@@ -134,7 +137,7 @@ def emit(
                 )
                 for i, (name, offset) in enumerate(zip(names, offsets, strict=True))
             ]
-            _row(f, expression, spread, pointers, parameters, count, target)
+            _row(f, expression, spread, pointers, parameters, count, whole, mask, lanes)
             _next_row(f, a, names, places, offsets)
     return m
 
@@ -173,14 +176,27 @@ def _next_row(
     for name, offset in zip(names, offsets, strict=True):
         offset.add(getattr(a, f"{name}_{OUTER - 1}"))
     places[-1].add(1)
-    for axis in reversed(range(1, OUTER)):
-        size = getattr(a, f"n{axis}")
-        with f.when(places[axis].get() == size):
-            places[axis].set(0)
-            places[axis - 1].add(1)
-            for name, offset in zip(names, offsets, strict=True):
-                back = size * getattr(a, f"{name}_{axis}")
-                offset.add(getattr(a, f"{name}_{axis - 1}") - back)
+    _carry(f, a, names, places, offsets, OUTER - 1)
+
+
+def _carry(
+    f: Function,
+    a: Arguments,
+    names: list[str],
+    places: list[Var],
+    offsets: list[Var],
+    axis: int,
+) -> None:
+    """Begin an axis again where it has ended, and move on along the one outside of it."""
+    size = getattr(a, f"n{axis}")
+    with f.when(places[axis].get() == size):
+        places[axis].set(0)
+        places[axis - 1].add(1)
+        for name, offset in zip(names, offsets, strict=True):
+            back = size * getattr(a, f"{name}_{axis}")
+            offset.add(getattr(a, f"{name}_{axis - 1}") - back)
+        if axis > 1:
+            _carry(f, a, names, places, offsets, axis - 1)
 
 
 def _row(
@@ -190,10 +206,11 @@ def _row(
     pointers: list[Pointer],
     parameters: list[Value],
     count: Value,
-    target: Target,
+    whole: Value,
+    mask: Value,
+    lanes: int,
 ) -> None:
-    """``count`` neighbouring elements."""
-    lanes = expression.lanes(target)
+    """``count`` neighbouring elements: ``whole`` of them in full vectors, the others masked."""
     sources, to = pointers[:-1], pointers[-1]
     # What is the same all along is read first: the output may lie where an input does.
     fixed = [
@@ -208,11 +225,10 @@ def _row(
         ]
         to.store(at, _stored(f, _evaluate(f, expression, [*inputs, *parameters])), mask)
 
-    whole = count - count % lanes
     for i in f.loop(whole, step=lanes):
         vector(i, None)
     with f.when(count > whole):
-        vector(whole, f.first_lanes(count - whole, lanes))
+        vector(whole, mask)
 
 
 def _evaluate(f: Function, expression: Expression, values: list[Value]) -> Value:
