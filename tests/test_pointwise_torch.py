@@ -122,3 +122,67 @@ def test_reprs_are_torchs(code: str) -> None:
 @pytest.mark.parametrize("code", FACTS["strides"])
 def test_results_lie_as_torchs(code: str) -> None:
     assert list(value(code).stride()) == FACTS["strides"][code]
+
+
+def test_what_torch_has_and_tatamu_has_not() -> None:
+    with pytest.raises(NotImplementedError, match=r"random slopes in training.*\n.*mean of lower"):
+        F.rrelu(tatamu.ones(2), training=True)
+    layer = nn.RReLU()
+    with pytest.raises(NotImplementedError, match="random slopes in training"):
+        layer(tatamu.ones(2))
+    assert layer.eval()(tatamu.tensor([-4.8, 1.0])).tolist() == pytest.approx([-1.1, 1.0])
+    with pytest.raises(ValueError, match="Anti-alias option is restricted to bilinear and bicubic"):
+        F.interpolate(tatamu.ones(1, 1, 4), 3, antialias=True)
+    sentence = r"Only 3D, 4D and 5D input Tensors supported \(got 4D\).*\(got foo\)"
+    with pytest.raises(NotImplementedError, match=sentence):
+        F.interpolate(tatamu.ones(1, 1, 4, 4), 3, mode="foo")
+
+
+def test_functions_and_methods_in_place_agree() -> None:
+    numbers = np.random.default_rng(0).uniform(0.1, 3, 50)
+    for name in ("sigmoid", "tanh", "sin", "cos", "rsqrt", "reciprocal", "floor", "ceil", "round"):
+        x = tatamu.from_numpy(numbers.copy())
+        wanted = getattr(tatamu, name)(x)
+        assert getattr(x, f"{name}_")() is x
+        assert x.tolist() == wanted.tolist() == getattr(tatamu.from_numpy(numbers), name)().tolist()
+    x = tatamu.from_numpy(numbers.copy())
+    assert x.clamp_(0.5, 1).tolist() == np.clip(numbers, 0.5, 1).tolist()
+    integers = tatamu.tensor([-3, 0, 2**60 + 1])
+    assert integers.clamp(min=-1).tolist() == [-1, 0, 2**60 + 1]
+    assert integers.clamp(max=0.5).dtype is tatamu.float32
+
+
+def test_modules_of_activations_call_their_functions() -> None:
+    x = tatamu.from_numpy(np.random.default_rng(0).uniform(-4, 4, (2, 4, 3)))
+    pairs = [
+        (nn.ReLU(), F.relu), (nn.ReLU6(), F.relu6), (nn.Hardtanh(), F.hardtanh),
+        (nn.LeakyReLU(), F.leaky_relu), (nn.ELU(), F.elu), (nn.CELU(), F.celu),
+        (nn.SELU(), F.selu), (nn.SiLU(), F.silu), (nn.Hardswish(), F.hardswish),
+        (nn.Hardsigmoid(), F.hardsigmoid), (nn.Sigmoid(), F.sigmoid), (nn.Tanh(), F.tanh),
+        (nn.LogSigmoid(), F.logsigmoid), (nn.GELU(), F.gelu), (nn.Mish(), F.mish),
+        (nn.Softplus(), F.softplus), (nn.Softsign(), F.softsign), (nn.Softshrink(), F.softshrink),
+        (nn.Hardshrink(), F.hardshrink), (nn.Tanhshrink(), F.tanhshrink),
+        (nn.Threshold(1, 2), lambda x: F.threshold(x, 1, 2)), (nn.GLU(1), lambda x: F.glu(x, 1)),
+        (nn.PReLU(dtype=tatamu.float64), lambda x: F.leaky_relu(x, 0.25)),
+        (nn.PixelUnshuffle(1), lambda x: F.pixel_unshuffle(x, 1)),
+        (nn.PixelShuffle(1), lambda x: F.pixel_shuffle(x, 1)),
+        (nn.UpsamplingNearest2d(3), lambda x: F.upsample(x, 3)),
+    ]  # fmt: skip
+    for module, function in pairs:
+        given = x.unsqueeze(0) if isinstance(module, nn.Upsample) else x
+        assert module(given).tolist() == function(given).tolist(), module
+    for module in (nn.ReLU(True), nn.SiLU(True), nn.ELU(inplace=True), nn.Hardtanh(inplace=True)):
+        y = x.clone()
+        assert module(y) is y
+
+
+def test_padding_around_convolution_is_compiled_and_agrees() -> None:
+    x = tatamu.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 4, 40, 40)).astype("f4"))
+    for mode in ("reflect", "replicate", "circular"):
+        layer = nn.Conv2d(4, 8, 3, padding=2, padding_mode=mode)
+        plain = nn.Conv2d(4, 8, 3)
+        plain.load_state_dict(layer.state_dict())
+        name = {"replicate": "edge", "circular": "wrap"}.get(mode, mode)
+        wide = np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode=name)  # type: ignore[call-overload]
+        wanted = plain(tatamu.from_numpy(wide)).numpy(force=True)
+        np.testing.assert_allclose(layer(x).numpy(force=True), wanted, 1e-5, 1e-5)
