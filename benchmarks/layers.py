@@ -79,7 +79,11 @@ def tensor(array: Any) -> Any:
 def prepare(case: Case, what: str) -> tuple[Callable[[], object], Any]:
     """Our side of one case: what runs it once, and its output."""
     given = arrays(case)
-    others = (None if a is None else tatamu.from_numpy(a).clone() for a in given[1:])
+    like_first = [a is not None and a.shape == given[0].shape for a in given]
+    others = (
+        tensor(a) if alike or a is None else tatamu.from_numpy(a).clone()
+        for a, alike in zip(given[1:], like_first[1:], strict=True)
+    )
     inputs = [tensor(given[0]), *others]
     function = getattr(F, case.call, None) or getattr(tatamu, case.call)
 

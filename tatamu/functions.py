@@ -11,9 +11,53 @@ from tatamu.ops.common import constant
 from tatamu.tensor import Tensor
 
 __all__ = [
-    "abs", "add", "argmax", "argmin", "clone", "div", "exp", "flatten", "is_tensor", "log",
-    "matmul", "max", "mean", "min", "mul", "neg", "numel", "permute", "pow", "relu", "reshape",
-    "sign", "sqrt", "squeeze", "sub", "sum", "transpose", "unsqueeze", "where",
+    "abs",
+    "add",
+    "argmax",
+    "argmin",
+    "ceil",
+    "clamp",
+    "clone",
+    "cos",
+    "div",
+    "erf",
+    "exp",
+    "expm1",
+    "flatten",
+    "floor",
+    "is_tensor",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mul",
+    "neg",
+    "numel",
+    "permute",
+    "pow",
+    "reciprocal",
+    "relu",
+    "reshape",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "squeeze",
+    "sub",
+    "sum",
+    "tanh",
+    "transpose",
+    "unsqueeze",
+    "where",
 ]  # fmt: skip
 
 
@@ -90,6 +134,96 @@ def sqrt(x: Tensor) -> Tensor:
 def relu(x: Tensor) -> Tensor:
     """Each element, or 0 if it is negative."""
     return x.relu()
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + e^-x) for each element."""
+    return x.sigmoid()
+
+
+def tanh(x: Tensor) -> Tensor:
+    """The hyperbolic tangent of each element."""
+    return x.tanh()
+
+
+def sin(x: Tensor) -> Tensor:
+    """The sine of each element."""
+    return x.sin()
+
+
+def cos(x: Tensor) -> Tensor:
+    """The cosine of each element."""
+    return x.cos()
+
+
+def erf(x: Tensor) -> Tensor:
+    """The error function of each element."""
+    return x.erf()
+
+
+def rsqrt(x: Tensor) -> Tensor:
+    """1 over the square root of each element."""
+    return x.rsqrt()
+
+
+def reciprocal(x: Tensor) -> Tensor:
+    """1 over each element."""
+    return x.reciprocal()
+
+
+def expm1(x: Tensor) -> Tensor:
+    """e to the power of each element, minus 1, exact near 0."""
+    return x.expm1()
+
+
+def log1p(x: Tensor) -> Tensor:
+    """The natural logarithm of 1 plus each element, exact near 0."""
+    return x.log1p()
+
+
+def log2(x: Tensor) -> Tensor:
+    """The logarithm to base 2 of each element."""
+    return x.log2()
+
+
+def log10(x: Tensor) -> Tensor:
+    """The logarithm to base 10 of each element."""
+    return x.log10()
+
+
+def floor(x: Tensor) -> Tensor:
+    """The largest whole number not above each element."""
+    return x.floor()
+
+
+def ceil(x: Tensor) -> Tensor:
+    """The smallest whole number not below each element."""
+    return x.ceil()
+
+
+def square(x: Tensor) -> Tensor:
+    """Each element times itself."""
+    return x.square()
+
+
+def round(x: Tensor) -> Tensor:
+    """The nearest whole numbers, halves to the even one."""
+    return x.round()
+
+
+def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """Each element held between two bounds, numbers or tensors; see ``Tensor.clamp``."""
+    return x.clamp(min, max)
+
+
+def maximum(x: Tensor, other: Tensor) -> Tensor:
+    """The larger element of two tensors; NaN if either is."""
+    return x.maximum(other)
+
+
+def minimum(x: Tensor, other: Tensor) -> Tensor:
+    """The smaller element of two tensors; NaN if either is."""
+    return x.minimum(other)
 
 
 def sum(x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:

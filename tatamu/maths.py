@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from tatamu.dtypes import DType, int64
-from tatamu.ops import comparison, pointwise, products
+from tatamu.ops import comparison, elementary, pointwise, products, sigmoid
 from tatamu.ops.arithmetic import add, div, mul, neg, sub
 from tatamu.ops.array import Array, wrap
 from tatamu.ops.cast import cast, overwrite
-from tatamu.ops.common import constant
+from tatamu.ops.clamp import clamp, maximum, minimum
+from tatamu.ops.common import constant, floating
 from tatamu.ops.expand import Reduce, reduction, sum_
 from tatamu.ops.inplace import write
 from tatamu.ops.layout import wrap_dim
@@ -27,6 +29,14 @@ from tatamu.ops.reshape import reshape
 __all__ = ["Maths", "ValuesIndices"]
 
 NUMBERS = (int, float, bool, np.number, np.bool_)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _bounds(low: Any, high: Any) -> Any:
+    """The one object that stands for these bounds in the attrs of ``clamp``."""
+    if low is None and high is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    return low, high
 
 
 class ValuesIndices(NamedTuple):
@@ -207,6 +217,92 @@ class Maths(Array):
         """Each element, or 0 if it is negative."""
         return relu(self)
 
+    def sigmoid(self) -> Self:
+        """1 / (1 + e^-x) for each element."""
+        return sigmoid.sigmoid(self)
+
+    def tanh(self) -> Self:
+        """The hyperbolic tangent of each element."""
+        return sigmoid.tanh(self)
+
+    def sin(self) -> Self:
+        """The sine of each element."""
+        return elementary.sin(self)
+
+    def cos(self) -> Self:
+        """The cosine of each element."""
+        return elementary.cos(self)
+
+    def erf(self) -> Self:
+        """The error function of each element."""
+        return elementary.erf(self)
+
+    def rsqrt(self) -> Self:
+        """1 over the square root of each element."""
+        return elementary.rsqrt(self)
+
+    def reciprocal(self) -> Self:
+        """1 over each element."""
+        return elementary.reciprocal(self)
+
+    def expm1(self) -> Self:
+        """e to the power of each element, minus 1, exact near 0."""
+        return elementary.expm1(self)
+
+    def log1p(self) -> Self:
+        """The natural logarithm of 1 plus each element, exact near 0."""
+        return elementary.log1p(self)
+
+    def log2(self) -> Self:
+        """The logarithm to base 2 of each element."""
+        return elementary.log2(self)
+
+    def log10(self) -> Self:
+        """The logarithm to base 10 of each element."""
+        return elementary.log10(self)
+
+    def floor(self) -> Self:
+        """The largest whole number not above each element."""
+        return elementary.floor(self)
+
+    def ceil(self) -> Self:
+        """The smallest whole number not below each element."""
+        return elementary.ceil(self)
+
+    def square(self) -> Self:
+        """Each element times itself."""
+        return apply(pow_, scalar(2), self)
+
+    def round(self) -> Self:
+        """The nearest whole numbers, halves to the even one."""
+        return elementary.round_(self)
+
+    def clamp(self, min: Any = None, max: Any = None) -> Self:
+        """Each element held between two bounds, numbers or tensors, either of which may be None.
+
+        Raises RuntimeError if both are None.
+
+        >>> import tatamu
+        >>> tatamu.tensor([-2.0, 0.5, 7.0]).clamp(0, 1)
+        tensor([0.0000, 0.5000, 1.0000])
+        """
+        if isinstance(min, Array) or isinstance(max, Array):
+            low, high = (None if b is None else self._scaled(b, 1) for b in (min, max))
+            y = self if low is None else comparison.where(comparison.lt(self, low), low, self)
+            return y if high is None else comparison.where(comparison.gt(y, high), high, y)
+        x = self
+        if isinstance(min, float) or isinstance(max, float):
+            x = cast(self, floating(self.dtype))
+        return apply(clamp, _bounds(min, max), x)
+
+    def maximum(self, other: Array) -> Self:
+        """The larger element of two tensors; NaN if either is."""
+        return maximum(self, other)
+
+    def minimum(self, other: Array) -> Self:
+        """The smaller element of two tensors; NaN if either is."""
+        return minimum(self, other)
+
     def to_dtype(self, dtype: DType) -> Self:
         """The same numbers in another dtype."""
         return cast(self, dtype)
@@ -325,6 +421,66 @@ class Maths(Array):
     def relu_(self) -> Self:
         """ReLU in place."""
         return write(relu, None, self)
+
+    def sigmoid_(self) -> Self:
+        """As ``sigmoid``, in place."""
+        return write(sigmoid.sigmoid, None, self)
+
+    def tanh_(self) -> Self:
+        """As ``tanh``, in place."""
+        return write(sigmoid.tanh, None, self)
+
+    def sin_(self) -> Self:
+        """As ``sin``, in place."""
+        return write(elementary.sin, None, self)
+
+    def cos_(self) -> Self:
+        """As ``cos``, in place."""
+        return write(elementary.cos, None, self)
+
+    def rsqrt_(self) -> Self:
+        """As ``rsqrt``, in place."""
+        return write(elementary.rsqrt, None, self)
+
+    def reciprocal_(self) -> Self:
+        """As ``reciprocal``, in place."""
+        return write(elementary.reciprocal, None, self)
+
+    def floor_(self) -> Self:
+        """As ``floor``, in place."""
+        return write(elementary.floor, None, self)
+
+    def ceil_(self) -> Self:
+        """As ``ceil``, in place."""
+        return write(elementary.ceil, None, self)
+
+    def abs_(self) -> Self:
+        """As ``abs``, in place."""
+        return write(pointwise.abs_, None, self)
+
+    def exp_(self) -> Self:
+        """As ``exp``, in place."""
+        return write(pointwise.exp, None, self)
+
+    def log_(self) -> Self:
+        """As ``log``, in place."""
+        return write(pointwise.log, None, self)
+
+    def sqrt_(self) -> Self:
+        """As ``sqrt``, in place."""
+        return write(pointwise.sqrt, None, self)
+
+    def neg_(self) -> Self:
+        """As ``neg``, in place."""
+        return write(neg, None, self)
+
+    def round_(self) -> Self:
+        """As ``round``, in place."""
+        return write(elementary.round_, None, self)
+
+    def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
+        """Hold each element between two numbers, in place."""
+        return write(clamp, _bounds(min, max), self)
 
     def zero_(self) -> Self:
         """Fill with zeros."""

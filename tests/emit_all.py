@@ -21,18 +21,27 @@ from tatamu.kernels import (
     direct,
     direct_emit,
     packing_emit,
+    padding_emit,
     peak,
+    pointwise_emit,
     pooling_emit,
+    reorder_emit,
+    resize_emit,
     scatter_emit,
     winograd_emit,
     winograd_grad_emit,
 )
+from tatamu.kernels.formulas import FORMULAS
+from tatamu.kernels.resize import UNROLLED
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
 from tatamu.stage.compile import object_code
 
-FUNCTIONS = ("exp", "log", "sqrt", "sigmoid", "tanh", "erf", "sin", "cos")
+FUNCTIONS = (
+    "exp", "exp_minus", "expm1", "log", "log1p", "sigmoid", "tanh", "erf", "normal", "sin", "cos",
+    "sqrt", "round", "floor", "ceil",
+)  # fmt: skip
 
 
 def modules(target: Target) -> Iterator[Module]:
@@ -61,6 +70,7 @@ def modules(target: Target) -> Iterator[Module]:
                 yield pooling_emit.emit(kind, dtype, way, target)
         for kind in scatter_emit.KINDS:
             yield scatter_emit.emit(kind, dtype, target)
+    yield from moving_modules(target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
@@ -73,6 +83,24 @@ def modules(target: Target) -> Iterator[Module]:
                 function = getattr(stage_math, name)
                 x.store(0, function(f, x.vec(0, lanes) if lanes else x.load()))
             yield m
+
+
+def moving_modules(target: Target) -> Iterator[Module]:
+    """Every formula in a row of elements, copies, padding, resizing."""
+    for name, formula in FORMULAS.items():
+        inputs = ["float32"] * formula.values
+        if name == "where":
+            inputs[0] = "bool"
+        output = "bool" if name in ("eq", "ne", "lt", "le", "gt", "ge") else "float32"
+        yield pointwise_emit.emit(
+            pointwise_emit.single(name, inputs, output), (False,) * len(inputs), target
+        )
+    for itemsize in (4, 8):
+        yield reorder_emit.emit(itemsize, target)
+        yield padding_emit.emit(itemsize, target)
+    for taps in (*UNROLLED, (0, 0)):
+        for wide in (False, True):
+            yield resize_emit.emit(resize_emit.Shape("float32", *taps, wide), target)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,15 @@ REGISTRY = ops.registry()
 DIFFERENTIABLE = [name for name, op in REGISTRY.items() if op.vjp is not None]
 STEP = 1e-6
 
+# Gradients of functions made of straight pieces: none with respect to where they were taken.
+FLAT = {
+    f"{name}_grad"
+    for name in (
+        "relu", "threshold", "hardtanh", "hardsigmoid", "leaky_relu", "rrelu", "hardshrink",
+        "softshrink", "clamp",
+    )
+}  # fmt: skip
+
 
 def tensors(arrays: tuple[Any, ...]) -> list[Any]:
     return [None if a is None else tatamu.from_numpy(np.array(a)) for a in arrays]
@@ -39,7 +48,7 @@ def samples(name: str) -> Iterator[tuple[Op, Any, list[Any]]]:
 
 def differentiated(name: str, inputs: list[Any]) -> list[int]:
     """The inputs with respect to which the operation has a derivative."""
-    if name == "relu_grad":
+    if name in FLAT:
         return [0]
     return [i for i, x in enumerate(inputs) if x is not None and x.dtype.is_floating_point]
 

@@ -20,11 +20,14 @@ from tatamu.stage import math as stage_math
 Long = np.longdouble
 Array = NDArray[Any]
 NUMPY: dict[Type, type[np.floating[Any]]] = {F32: np.float32, F64: np.float64}
-NAMES = ("exp", "log", "sigmoid", "tanh", "erf", "sin", "cos")
+NAMES = ("exp", "exp_minus", "log", "log1p", "expm1", "sigmoid", "tanh", "erf", "sin", "cos")
 
 # What the docstrings promise, for float32 and float64.
 ULPS = {
     "exp": (1.0, 1.0),
+    "exp_minus": (1.5, 1.5),
+    "log1p": (3.0, 3.0),
+    "expm1": (2.5, 2.5),
     "log": (1.0, 1.0),
     "sigmoid": (2.5, 2.5),
     "tanh": (2.5, 3.0),
@@ -56,6 +59,9 @@ def erf_series(x: Array) -> Array:
 
 REFERENCES: dict[str, Callable[[Array], Array]] = {
     "exp": np.exp,
+    "exp_minus": lambda x: np.exp(-x),
+    "log1p": np.log1p,
+    "expm1": np.expm1,
     "log": np.log,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
@@ -96,10 +102,20 @@ def applied(run: Kernel, x: Array) -> Array:
 def arguments(name: str, t: Type, count: int) -> Array:
     """Numbers over the whole range in which the result is a normal number, and where it is hard."""
     r = np.random.default_rng(7)
-    tops = {"exp": 88.7, "tanh": 11.0, "erf": 4.5} if t == F32 else {"exp": 709.7, "tanh": 21.0}
+    tops = (
+        {"exp": 88.7, "expm1": 88.7, "tanh": 11.0, "erf": 4.5}
+        if t == F32
+        else {"exp": 709.7, "expm1": 709.7, "tanh": 21.0}
+    )
     if name == "log":
         exponents = r.uniform(-87, 88, count) if t == F32 else r.uniform(-708, 709, count)
         parts = [np.exp(exponents), r.uniform(0.4, 2.5, count), 1 + r.normal(0, 1e-3, count)]
+        return np.concatenate(parts).astype(NUMPY[t])
+    if name in ("exp_minus", "log1p"):
+        top = 87.3 if t == F32 else 708.3
+        parts = [r.uniform(0, top, count), np.exp(r.uniform(-60, 3, count))]
+        if name == "log1p":
+            parts += [-np.exp(r.uniform(-60, -0.01, count))]
         return np.concatenate(parts).astype(NUMPY[t])
     if name in INSIDE:
         turns = np.round(r.uniform(-6e5, 6e5, count))
@@ -107,7 +123,7 @@ def arguments(name: str, t: Type, count: int) -> Array:
     else:
         low = -87.3 if t == F32 else -708.3
         top = tops.get(name, 40.0 if name == "sigmoid" else 6.5)
-        parts = [r.uniform(low if name in ("exp", "sigmoid") else -top, top, count)]
+        parts = [r.uniform(low if name in ("exp", "expm1", "sigmoid") else -top, top, count)]
     tiny = np.exp(r.uniform(-80 if t == F32 else -600, 0, count))
     parts += [r.uniform(-3, 3, count), tiny * r.choice([-1, 1], count)]
     return np.concatenate(parts).astype(NUMPY[t])
@@ -159,6 +175,9 @@ def test_any_lane_count_gives_the_same(name: str, t: Type, lanes: int) -> None:
 NAN, INF = math.nan, math.inf
 EDGES: dict[str, list[tuple[float, float]]] = {
     "exp": [(0.0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (NAN, NAN), (1e30, INF), (-1e30, 0)],
+    "exp_minus": [(0.0, 1), (INF, 0), (NAN, NAN), (1e30, 0)],
+    "log1p": [(0.0, 0.0), (-0.0, -0.0), (-1, -INF), (INF, INF), (-2, NAN), (-INF, NAN), (NAN, NAN)],
+    "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1), (NAN, NAN), (1e30, INF)],
     "log": [(0.0, -INF), (-0.0, -INF), (1, 0), (INF, INF), (-1, NAN), (-INF, NAN), (NAN, NAN)],
     "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INF, 1), (-INF, 0), (NAN, NAN), (1e30, 1), (-1e30, 0)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1), (-INF, -1), (NAN, NAN), (30, 1), (-30, -1)],
@@ -178,6 +197,32 @@ def test_edges(isa: str, name: str, t: Type, flush: bool) -> None:
     np.testing.assert_array_equal(got, wanted)
     numbers = ~np.isnan(wanted)
     np.testing.assert_array_equal(np.signbit(got[numbers]), np.signbit(wanted[numbers]))
+
+
+@on_each
+@each_float
+def test_normal_distribution(isa: str, t: Type) -> None:
+    x = np.random.default_rng(5).uniform(-9, 9, 20_000).astype(NUMPY[t])
+    exact = (1 + erf_series(x.astype(Long) * np.sqrt(Long(0.5)))) / 2
+    assert np.abs(applied(staged(isa, "normal", t), x) - exact).max() < (
+        2e-7 if t == F32 else 3e-16
+    )
+    ends = np.array([0.0, -0.0, INF, -INF, 40, -40], NUMPY[t])
+    assert applied(staged(isa, "normal", t), ends).tolist() == [0.5, 0.5, 1, 0, 1, 0]
+
+
+@on_each
+@each_float
+@pytest.mark.parametrize("name", ["round", "floor", "ceil", "sqrt"])
+def test_exact_functions(isa: str, t: Type, name: str) -> None:
+    r = np.random.default_rng(6)
+    top = 2.0 ** (26 if t == F32 else 55)
+    parts = [r.uniform(-9, 9, 300), np.arange(-9, 9.5, 0.5), r.uniform(-top, top, 300)]
+    x = np.concatenate([*parts, [-0.0, INF, -INF, NAN, -0.3, 0.3]]).astype(NUMPY[t])
+    x = abs(x) if name == "sqrt" else x
+    got, wanted = applied(staged(isa, name, t), x), getattr(np, name)(x)
+    np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(np.signbit(got)[x == x], np.signbit(wanted)[x == x])
 
 
 @on_each

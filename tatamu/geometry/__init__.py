@@ -7,9 +7,11 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
+from tatamu.geometry.padding import Padded
 from tatamu.geometry.phases import Phase, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
+from tatamu.geometry.resize import Resampling, resized
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
 
@@ -24,9 +26,11 @@ __all__ = [
     "GeometryError",
     "Lang",
     "LeftOver",
+    "Padded",
     "Phase",
     "PoolSpec",
     "ReceptiveField",
+    "Resampling",
     "Window",
     "adaptive_bins",
     "fold",
@@ -35,5 +39,6 @@ __all__ = [
     "readers",
     "receptive_field",
     "receptive_words",
+    "resized",
     "unpooled",
 ]

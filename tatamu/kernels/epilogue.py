@@ -9,12 +9,11 @@ so eager and compiled programs agree to the bit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tatamu.kernels.formulas import FORMULAS
 from tatamu.stage import I64, Function, Module, PointerTo, Type, Value
-from tatamu.stage import math as vector
 
 __all__ = ["ACTIVATIONS", "PLAIN", "Epilogue", "finish_function", "finished"]
 
@@ -49,7 +48,7 @@ def finished(f: Function, epilogue: Epilogue, value: Value, residual: Value | No
     if not epilogue.activation:
         return value
     if epilogue.activation == "leaky_relu":
-        return f.select(value < 0.0, value * epilogue.slope, value)
+        return FORMULAS["leaky_relu"].write(f, value, epilogue.slope)
     return ACTIVATIONS[epilogue.activation](f, value)
 
 
@@ -83,37 +82,17 @@ def finish_function(m: Module, t: Type, epilogue: Epilogue) -> Function | None:
     return f
 
 
-def _relu(f: Function, x: Value) -> Value:
-    return f.select(x < 0.0, 0.0, x)
-
-
 def _relu6(f: Function, x: Value) -> Value:
-    return f.select(x > 6.0, 6.0, _relu(f, x))
-
-
-def _hard_sigmoid(f: Function, x: Value) -> Value:
-    return _relu6(f, x + 3.0) * (1 / 6)
-
-
-def _hard_swish(f: Function, x: Value) -> Value:
-    return x * _relu6(f, x + 3.0) * (1 / 6)
-
-
-def _silu(f: Function, x: Value) -> Value:
-    return x * vector.sigmoid(f, x)
-
-
-def _gelu(f: Function, x: Value) -> Value:
-    return x * 0.5 * (vector.erf(f, x * math.sqrt(0.5)) + 1.0)
+    return FORMULAS["hardtanh"].write(f, x, 0.0, 6.0)
 
 
 ACTIVATIONS: dict[str, Callable[[Function, Value], Value]] = {
-    "relu": _relu,
+    "relu": FORMULAS["relu"].write,
     "relu6": _relu6,
-    "hard_sigmoid": _hard_sigmoid,
-    "hard_swish": _hard_swish,
-    "silu": _silu,
-    "sigmoid": vector.sigmoid,
-    "tanh": vector.tanh,
-    "gelu": _gelu,
+    "hard_sigmoid": FORMULAS["hardsigmoid"].write,
+    "hard_swish": FORMULAS["hardswish"].write,
+    "silu": FORMULAS["silu"].write,
+    "sigmoid": FORMULAS["sigmoid"].write,
+    "tanh": FORMULAS["tanh"].write,
+    "gelu": FORMULAS["gelu"].write,
 }

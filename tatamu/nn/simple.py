@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tatamu.nn import functional as F
 from tatamu.nn.module import Module
 from tatamu.tensor import Tensor
 
-__all__ = ["Flatten", "Identity", "ReLU"]
+__all__ = ["Flatten", "Identity"]
 
 
 class Identity(Module):
@@ -19,24 +18,6 @@ class Identity(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return input
-
-
-class ReLU(Module):
-    """max(x, 0) for each element.
-
-    >>> ReLU(inplace=True)
-    ReLU(inplace=True)
-    """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class Flatten(Module):

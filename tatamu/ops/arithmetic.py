@@ -25,6 +25,7 @@ from tatamu.ops.common import (
     samples,
     several,
 )
+from tatamu.ops.elementwise import elementwise
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, Saves
 
@@ -87,7 +88,7 @@ add = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_pairs,
-    kernels=(),
+    kernels=(elementwise("add", "float32", "float64", "int64"),),
 )
 
 
@@ -116,7 +117,7 @@ sub = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_pairs,
-    kernels=(),
+    kernels=(elementwise("sub", "float32", "float64", "int64"),),
 )
 
 mul = Op(
@@ -130,7 +131,7 @@ mul = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_pairs,
-    kernels=(),
+    kernels=(elementwise("mul", "float32", "float64", "int64"),),
 )
 
 div = Op(
@@ -144,7 +145,7 @@ div = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=far_from_zero,
-    kernels=(),
+    kernels=(elementwise("div"),),
 )
 
 neg = Op(
@@ -158,5 +159,5 @@ neg = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=samples((2, 3)),
-    kernels=(),
+    kernels=(elementwise("neg"),),
 )

@@ -14,7 +14,8 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import DType
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import full, moved_bytes, none, same_as_first, samples
+from tatamu.ops.common import full, like_input, moved_bytes, none, same_as_first, samples
+from tatamu.ops.elementwise import casting
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, apply
 
@@ -34,7 +35,7 @@ def _cast_samples(random: np.random.Generator) -> Iterable[Sample]:
 cast_op = Op(
     name="cast",
     title="ToCopy",
-    shape=lambda call: (Out(call.shape(0), call.attrs),),
+    shape=lambda call: (Out(call.shape(0), call.attrs, like_input(call, call.shape(0))),),
     reference=lambda dtype, x: x.astype(dtype.compute),
     vjp=_cast_vjp,
     saves=NOTHING,
@@ -42,7 +43,7 @@ cast_op = Op(
     flops=none,
     bytes=moved_bytes,
     samples=_cast_samples,
-    kernels=(),
+    kernels=(casting(lambda dtype: dtype),),
 )
 
 

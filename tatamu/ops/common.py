@@ -12,7 +12,14 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import DType, category, promote
 from tatamu.ops.array import Array, made, wrap
-from tatamu.ops.layout import Ints, Size, broadcast_shapes, contiguous_strides, ordered_like
+from tatamu.ops.layout import (
+    Ints,
+    Size,
+    broadcast_order,
+    broadcast_shapes,
+    contiguous_strides,
+    ordered_like,
+)
 from tatamu.ops.op import Call, Out, Sample
 from tatamu.runtime.storage import Storage
 
@@ -24,6 +31,7 @@ __all__ = [
     "like_input",
     "moved_bytes",
     "one_each",
+    "ordered_by_all",
     "result_type",
     "same_as_first",
 ]
@@ -85,18 +93,26 @@ def like_first_floating(call: Call) -> tuple[Out, ...]:
 
 def broadcast(call: Call) -> tuple[Out, ...]:
     """Shape rule: two operands, broadcast and promoted."""
-    return (Out(broadcast_shapes(call.shape(0), call.shape(1)), result_type(call)),)
+    shape = broadcast_shapes(call.shape(0), call.shape(1))
+    return (Out(shape, result_type(call), ordered_by_all(call, shape)),)
+
+
+def ordered_by_all(call: Call, shape: Ints) -> Ints | None:
+    """Strides for a result of ``shape`` that all inputs are broadcast to, None for C order."""
+    shapes = tuple([tuple(s) for s in call.shapes if s is not None])
+    strides = tuple([s for s in call.strides if s is not None])
+    return broadcast_order(shapes, strides, tuple(shape))
 
 
 def broadcast_floating(call: Call) -> tuple[Out, ...]:
     """Shape rule: as ``broadcast``, in floating point."""
     out = broadcast(call)[0]
-    return (Out(out.shape, floating(out.dtype)),)
+    return (out._replace(dtype=floating(out.dtype)),)
 
 
 def broadcast_bool(call: Call) -> tuple[Out, ...]:
     """Shape rule: as ``broadcast``, giving truth values."""
-    return (Out(broadcast(call)[0].shape, dtypes.bool_),)
+    return (broadcast(call)[0]._replace(dtype=dtypes.bool_),)
 
 
 def view_shape(call: Call) -> tuple[Out, ...]:

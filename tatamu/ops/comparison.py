@@ -10,7 +10,15 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import promote
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import broadcast_bool, constant, moved_bytes, one_each, samples
+from tatamu.ops.common import (
+    broadcast_bool,
+    constant,
+    moved_bytes,
+    one_each,
+    ordered_by_all,
+    samples,
+)
+from tatamu.ops.elementwise import Choice, elementwise, elementwise_by
 from tatamu.ops.expand import sum_to
 from tatamu.ops.layout import broadcast_shapes
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, Saves
@@ -35,7 +43,7 @@ def _comparison(name: str, ufunc: np.ufunc) -> Op:
         flops=one_each,
         bytes=moved_bytes,
         samples=samples((2, 1, 3), (4, 1)),
-        kernels=(),
+        kernels=(elementwise(name, "float32", "float64", "int64"),),
     )
 
 
@@ -54,7 +62,7 @@ def _where_shape(call: Call) -> tuple[Out, ...]:
             f"{call.dtype(0).legacy_name}"
         )
     shape = broadcast_shapes(call.shape(0), broadcast_shapes(call.shape(1), call.shape(2)))
-    return (Out(shape, promote(call.dtype(1), call.dtype(2))),)
+    return (Out(shape, promote(call.dtype(1), call.dtype(2)), ordered_by_all(call, shape)),)
 
 
 def _where_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
@@ -72,6 +80,15 @@ def _where_samples(random: np.random.Generator) -> Iterable[Sample]:
     yield Sample(None, (chosen, random.uniform(size=(4, 3)), random.uniform(size=(3,))))
 
 
+def _where_expression(call: Call) -> Choice | str:
+    from tatamu.kernels.pointwise_emit import single
+
+    a, b = call.dtype(1).name, call.dtype(2).name
+    if a != b:
+        return f"it chooses between numbers of one dtype, not between {a} and {b}"
+    return single("where", ("bool", a, b), a), ()
+
+
 _where = Op(
     name="where",
     title="Where",
@@ -83,7 +100,7 @@ _where = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=_where_samples,
-    kernels=(),
+    kernels=(elementwise_by(_where_expression),),
 )
 
 

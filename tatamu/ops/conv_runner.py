@@ -15,6 +15,7 @@ from tatamu.ops.layout import Ints
 from tatamu.ops.op import Ran
 from tatamu.ops.packing_runner import Packer
 from tatamu.ops.planned import ran
+from tatamu.ops.reorder import copy_into
 from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
@@ -249,8 +250,10 @@ def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:
     storage = Storage(n * int(np.prod(sizes)) * groups * channels * array.itemsize)
     copy = np.ndarray((n, *sizes, groups, channels), array.dtype, np.asarray(storage))
     own = c // groups
-    copy[..., :own] = np.moveaxis(array, 1, -1).reshape(n, *sizes, groups, own)
-    copy[..., own:] = 0
+    split = array.reshape(n, groups, own, *sizes, copy=False)
+    copy_into(np.moveaxis(copy[..., :own], (-2, -1), (1, 2)), split)
+    if own < channels:
+        copy[..., own:] = 0
     return storage
 
 

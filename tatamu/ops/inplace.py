@@ -1,8 +1,9 @@
 """Writing in place: what may be written to, and what the graph makes of it.
 
-An operation in place is the operation, its result copied over the tensor's memory, and the tensor's
-place in the graph moved to the new node. If the tensor is a view, the root it views gets a new
-history too: ``root = as_strided_scatter(root, view)``. Other views of it notice by the version.
+An operation in place is the operation, its result copied over the tensor's memory (or written there
+at once, where an elementwise kernel can), and the tensor's place in the graph moved to the new
+node. If the tensor is a view, the root it views gets a new history too:
+``root = as_strided_scatter(root, view)``. Other views of it notice by the version.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tatamu.dtypes import category
-from tatamu.ops.array import Array, Node, local, made
+from tatamu.ops.array import Array, Node, detached, local, made
 from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
 from tatamu.ops.layout import overlaps
-from tatamu.ops.op import Call, Op, apply, edge
+from tatamu.ops.op import Call, Op, apply, edge, planned, record
 from tatamu.ops.reshape import clone
 from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
 
@@ -56,6 +57,8 @@ def check_writable(x: Array) -> None:
 def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
     """``x`` overwritten by ``op(x, *others)``."""
     check_writable(x)
+    if _write_through(op, attrs, x, others):
+        return x
     out = apply(op, attrs, x, *others)
     if out.shape != x.shape:
         raise RuntimeError(
@@ -79,6 +82,40 @@ def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
     if local.grad:
         _move(x, out)
     return x
+
+
+def _write_through(op: Op, attrs: Any, x: Array, others: tuple[Array, ...]) -> bool:
+    """Have the operation's kernel write straight over ``x``; False where that cannot be.
+
+    It can where each element depends on those of the same place alone, the result lies as ``x``
+    does, no other input shares memory with it in another way, and the graph will not want the
+    values from before.
+    """
+    inputs = (x, *others)
+    plan = planned(op, attrs, inputs)
+    if plan is None or not plan.elementwise:
+        return False
+    shape, strides, dtype, _, _ = plan.outs[0]
+    if shape != x.shape or strides != x.strides or dtype is not x.dtype or local.watchers:
+        return False
+    for other in others:
+        same = other.offset == x.offset and other.strides == strides and other.shape == shape
+        if other.storage is not x.storage or (same and other.dtype is dtype):
+            continue
+        return False
+    edges = tuple([edge(y) for y in inputs]) if local.grad and op.vjp is not None else ()
+    wanted = [index for index, target in enumerate(edges) if target is not None]
+    if any(inputs[index].storage is x.storage for index, by in op.saves.inputs if by in wanted):
+        return False
+    out = detached(x)
+    if not plan.fill(inputs, (out,)):
+        return False
+    x.storage.touch()
+    if wanted:
+        record(plan.call, inputs, (out,), edges)
+    if local.grad:
+        _move(x, out)
+    return True
 
 
 def _geometry(x: Array, root: Array) -> Geometry:

@@ -134,6 +134,60 @@ def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
     return None if order is None else _dense_strides(out, reversed(order))
 
 
+@lru_cache(maxsize=4096)
+def broadcast_strides(shape: Ints, strides: Ints, wanted: Ints) -> Ints:
+    """Strides with which an operand of ``shape`` is read as one of the shape ``wanted``.
+
+    >>> broadcast_strides((3, 1), (1, 1), (2, 3, 4))
+    (0, 1, 0)
+    """
+    missing = len(wanted) - len(shape)
+    pairs = zip(shape, strides, wanted[missing:], strict=True)
+    return (0,) * missing + tuple([0 if n != m else step for n, step, m in pairs])
+
+
+@lru_cache(maxsize=4096)
+def broadcast_order(shapes: tuple[Ints, ...], strides: tuple[Ints, ...], out: Ints) -> Ints | None:
+    """Strides for the result of operands that are broadcast to ``out``; None for C order.
+
+    torch's rule (TensorIterator): operands in C order give C order, channels-last ones
+    channels-last; else axes are ordered as the first operand that can tell two of them apart has
+    them, and axes that none can tell apart as in C order.
+
+    >>> broadcast_order(((1, 3, 4, 5), (1, 3, 1, 1)), ((60, 1, 15, 3), (3, 1, 1, 1)), (1, 3, 4, 5))
+    (60, 1, 15, 3)
+    """
+    whole = [st for sh, st in zip(shapes, strides, strict=True) if sh == out]
+    plain = contiguous_strides(out)
+    if 0 in out or not whole or all(is_contiguous(out, st, plain) for st in whole):
+        return None
+    if len(out) in (4, 5):
+        last = channels_last_strides(out)
+        if all(is_contiguous(out, st, last) for st in whole):
+            return last
+    spread = [broadcast_strides(sh, st, out) for sh, st in zip(shapes, strides, strict=True) if sh]
+
+    def outside(a: int, b: int) -> bool:
+        """Whether axis ``a`` must lie outside ``b``, which it lies inside of so far."""
+        for st in spread:
+            if st[a] and st[b] and (st[a] != st[b] or out[a] != out[b]):
+                return st[a] > st[b] if st[a] != st[b] else out[a] > out[b]
+        return False
+
+    order: list[int] = []  # from the fastest to the slowest
+    for axis in reversed(range(len(out))):
+        at = len(order)
+        for place in reversed(range(len(order))):
+            other = order[place]
+            if outside(other, axis):
+                at = place
+            elif outside(axis, other):
+                break
+        order.insert(at, axis)
+    found = _dense_strides(out, order)
+    return None if is_contiguous(out, found, plain) else found
+
+
 def overlaps(shape: Ints, strides: Ints) -> bool:
     """Whether two elements may share an address, as in an expanded tensor."""
     return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True))

@@ -237,14 +237,24 @@ class Plan:
             storage.reordered = reordered
             outputs.append(made.type(storage, 0, shape, strides, dtype))
         filled = tuple(outputs)
+        return filled if self.fill(inputs, filled) else self.refer(inputs)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether a kernel serves it that may write over an input as it reads it."""
+        return getattr(self.runner, "elementwise", False)
+
+    def fill(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> bool:
+        """Have the kernel fill ``outputs``; False, from then on, where it cannot be compiled."""
+        assert self.runner is not None
         try:
-            runner(inputs, filled)
+            self.runner(inputs, outputs)
         except CompileError as error:
             self.runner = None
             self.why = str(error)
             _warn_once(self.why)
-            return self.refer(inputs)
-        return filled
+            return False
+        return True
 
     def refer(self, inputs: tuple[Array | None, ...]) -> tuple[Array, ...]:
         """The outputs by the NumPy reference."""
@@ -298,6 +308,17 @@ def _plan(op: Op, key: tuple[Any, ...], attrs: Any, inputs: tuple[Array | None, 
     return plan
 
 
+def planned(op: Op, attrs: Any, inputs: tuple[Array | None, ...]) -> Plan | None:
+    """The plan for these inputs; None for a view, which needs none."""
+    if op.aliases:
+        return None
+    signature: list[Any] = [id(attrs)]
+    for x in inputs:
+        signature += (None,) if x is None else (x.shape, x.strides, x.dtype)
+    key = tuple(signature)
+    return op.plans.get(key) or _plan(op, key, attrs, inputs)
+
+
 def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
     """All outputs of ``op``; output 0 joins the graph if grad mode is on and an input asks."""
     signature: list[Any] = [id(attrs)]
@@ -339,9 +360,18 @@ def edge(x: Array | None) -> Node | Array | None:
     return x.node or x
 
 
-def record(call: Call, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
-    """Make output 0 the result of a new node, if any input wants a gradient."""
-    edges = tuple([edge(x) for x in inputs])
+def record(
+    call: Call,
+    inputs: tuple[Array | None, ...],
+    outputs: tuple[Array, ...],
+    edges: tuple[Node | Array | None, ...] | None = None,
+) -> None:
+    """Make output 0 the result of a new node, if any input wants a gradient.
+
+    ``edges`` are given where an input was written to since they could be asked for.
+    """
+    if edges is None:
+        edges = tuple([edge(x) for x in inputs])
     saves = call.op.saves
     for target in edges:
         if target is not None:

@@ -6,15 +6,26 @@ dx[source(o)] += g[o]                                     pad_grad
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, cast
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
+from tatamu.dtypes import narrow
+from tatamu.geometry import Padded
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import interned, moved_bytes, none
+from tatamu.ops.common import interned, like_input, moved_bytes, none
+from tatamu.ops.elementwise import FEWEST
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, apply
+from tatamu.ops.pictures import pictures
+from tatamu.ops.planned import PlannedKernel
+from tatamu.ops.resize import ResizeKernel
+
+if TYPE_CHECKING:
+    from tatamu.kernels.padding import PaddingProblem
 
 __all__ = ["Pad", "PadGrad", "pad_grad", "pad_op"]
 
@@ -72,7 +83,7 @@ def _shape(call: Call) -> tuple[Out, ...]:
                 f"  a size of {size} cannot be cropped by {-min(before, 0)} and {-min(after, 0)}"
             )
         shape[axis] = wide
-    return (Out(tuple(shape), call.dtype(0)),)
+    return (Out(tuple(shape), call.dtype(0), like_input(call, tuple(shape))),)
 
 
 def _reference(pad: Pad, x: Numpy) -> Numpy:
@@ -100,12 +111,55 @@ def _grad_reference(attrs: PadGrad, g: Numpy) -> Numpy:
 
 
 def _vjp(node: Node, g: Array) -> tuple[Array]:
+    pad: Pad = node.call.attrs
+    if pad.mode == "constant":
+        cropped = tuple((-before, -after) for before, after in pad.widths)
+        return (apply(pad_op, interned(Pad(cropped, "constant", 0.0)), g),)
     return (apply(pad_grad, interned(PadGrad(node.call.attrs, node.call.shape(0))), g),)
 
 
 def _grad_vjp(node: Node, h: Array) -> tuple[Array]:
     pad: Pad = node.call.attrs.pad
     return (apply(pad_op, interned(pad._replace(value=0.0)), h),)
+
+
+def _grad_shape(call: Call) -> tuple[Out, ...]:
+    shape = call.attrs.shape
+    return (Out(shape, call.dtype(0), like_input(call, shape)),)
+
+
+def _axes(pad: Pad, shape: Ints) -> tuple[Padded, ...] | str:
+    """The padded axes of a tensor of ``shape``; or why they are not for a kernel."""
+    if not 1 <= len(pad.widths) <= 3:
+        return f"{len(pad.widths)} axes are padded; it pads up to 3"
+    sizes = shape[len(shape) - len(pad.widths) :]
+    pairs = zip(sizes, pad.widths, strict=True)
+    return tuple(Padded(pad.mode, size, *width) for size, width in pairs)
+
+
+def _problem(call: Call) -> PaddingProblem | str:
+    from tatamu.kernels.padding import PaddingProblem
+
+    pad: Pad = call.attrs
+    dtype = call.dtype(0)
+    axes = _axes(pad, call.shape(0))
+    if isinstance(axes, str):
+        return axes
+    count = prod(_shape(call)[0].shape)
+    if count < FEWEST:
+        return f"NumPy is as fast for fewer than {FEWEST} elements"
+    found = pictures(call, len(axes))
+    if isinstance(found, str):
+        return found
+    stored = narrow(np.array(pad.value).astype(dtype.compute), dtype).tobytes()
+    bits = int.from_bytes(stored, sys.byteorder, signed=True)
+    return PaddingProblem(dtype.itemsize, found.planes, found.channels, axes, bits)
+
+
+def _grad_axes(call: Call) -> tuple[Padded, ...] | str:
+    if call.attrs.pad.mode == "constant":
+        return "the gradient of a constant's padding is a crop"
+    return _axes(call.attrs.pad, call.attrs.shape)
 
 
 _CASES = (
@@ -139,13 +193,13 @@ pad_op = Op(
     flops=none,
     bytes=moved_bytes,
     samples=_samples,
-    kernels=(),
+    kernels=(PlannedKernel("padding", "padding", _problem),),
 )
 
 pad_grad = Op(
     name="pad_grad",
     title="PadGrad",
-    shape=lambda call: (Out(call.attrs.shape, call.dtype(0)),),
+    shape=_grad_shape,
     reference=_grad_reference,
     vjp=_grad_vjp,
     saves=NOTHING,
@@ -153,5 +207,5 @@ pad_grad = Op(
     flops=lambda call: int(np.prod(call.shape(0))),
     bytes=moved_bytes,
     samples=_grad_samples,
-    kernels=(),
+    kernels=(ResizeKernel(_grad_axes, backwards=True),),
 )

@@ -89,6 +89,7 @@ class PlannedRunner:
         self._plan = plan
         self._launch = Launch(plan)
         self._scratch: int = getattr(plan, "scratch", 0)
+        self.elementwise: bool = getattr(plan, "elementwise", False)
         self._calls = 0
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:

@@ -8,10 +8,13 @@ y = sqrt x   dx = g / (2 y)
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from tatamu.ops.arithmetic import div, mul
-from tatamu.ops.array import Array, Node
+from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import (
     constant,
     like_first_floating,
@@ -21,22 +24,31 @@ from tatamu.ops.common import (
     samples,
     several,
 )
+from tatamu.ops.elementwise import elementwise
 from tatamu.ops.op import NOTHING, Op, Saves
 
-__all__ = ["abs_", "exp", "log", "sign", "sqrt"]
+__all__ = ["abs_", "erf_reference", "exp", "log", "sign", "sqrt"]
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def erf_reference(x: Numpy) -> Any:
+    """The error function, in the precision given."""
+    return _erf(x).astype(x.dtype)
+
 
 sign = Op(
     name="sign",
     title="Sign",
     shape=same_as_first,
-    reference=lambda _, x: np.sign(x),
+    reference=lambda _, x: (np.greater(x, 0) * 1 - np.less(x, 0) * 1).astype(x.dtype),
     vjp=lambda node, g: (mul(g, constant(0.0, g.dtype)),),
     saves=NOTHING,
     aliases=False,
     flops=one_each,
     bytes=moved_bytes,
     samples=several(samples((2, 3), low=0.1), samples((2, 3), high=-0.1)),
-    kernels=(),
+    kernels=(elementwise("sign"),),
 )
 
 
@@ -56,7 +68,7 @@ abs_ = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=several(samples((2, 3), low=0.1), samples((2, 3), high=-0.1)),
-    kernels=(),
+    kernels=(elementwise("abs"),),
 )
 
 
@@ -76,7 +88,7 @@ exp = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=samples((2, 3)),
-    kernels=(),
+    kernels=(elementwise("exp"),),
 )
 
 
@@ -96,7 +108,7 @@ log = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=samples((2, 3), low=0.5),
-    kernels=(),
+    kernels=(elementwise("log"),),
 )
 
 
@@ -116,5 +128,5 @@ sqrt = Op(
     flops=one_each,
     bytes=moved_bytes,
     samples=samples((2, 3), low=0.5),
-    kernels=(),
+    kernels=(elementwise("sqrt"),),
 )

@@ -14,8 +14,17 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.ops.arithmetic import far_from_zero, mul, sub
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import broadcast, constant, moved_bytes, one_each, samples, several
+from tatamu.ops.common import (
+    broadcast,
+    constant,
+    like_input,
+    moved_bytes,
+    one_each,
+    samples,
+    several,
+)
 from tatamu.ops.comparison import eq, where
+from tatamu.ops.elementwise import Choice, elementwise_by
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import Call, Op, Out, Saves, apply
 from tatamu.ops.pointwise import log
@@ -64,7 +73,7 @@ def _pow_shape(call: Call) -> tuple[Out, ...]:
         if isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         dtype = dtypes.float32 if isinstance(exponent, float) else dtype
-    return (Out(call.shape(0), dtype),)
+    return (Out(call.shape(0), dtype, like_input(call, call.shape(0))),)
 
 
 def _pow_reference(attrs: tuple[float], x: Numpy) -> Numpy:
@@ -78,6 +87,28 @@ def _pow_vjp(node: Node, g: Array) -> tuple[Array]:
         return (mul(g, constant(0.0, g.dtype)),)
     slope = apply(pow_, scalar(exponent - 1), x)
     return (mul(g, mul(slope, constant(exponent, g.dtype))),)
+
+
+# What common exponents are, in formulas that follow one another.
+_COMMON = {
+    2: ("square",),
+    3: ("cube",),
+    0.5: ("sqrt",),
+    -0.5: ("rsqrt",),
+    -1: ("reciprocal",),
+    -2: ("square", "reciprocal"),
+}
+
+
+def _pow_expression(call: Call) -> Choice | str:
+    from tatamu.kernels.pointwise_emit import Expression, Step
+
+    (exponent,) = call.attrs
+    dtype = call.dtype(0).name
+    if exponent not in _COMMON or dtype not in ("float32", "float64"):
+        return f"it raises floats to {', '.join(map(str, _COMMON))}, not {dtype} to {exponent}"
+    steps = tuple(Step(kind, (place,)) for place, kind in enumerate(_COMMON[exponent]))
+    return Expression((dtype,), steps, dtype), ()
 
 
 pow_ = Op(
@@ -96,5 +127,5 @@ pow_ = Op(
         samples((2, 3), attrs=(0.5,), low=0.5),
         samples((2, 3), attrs=(-1,), low=0.5),
     ),
-    kernels=(),
+    kernels=(elementwise_by(_pow_expression),),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.common import interned, moved_bytes, none, samples, several
+from tatamu.ops.elementwise import copying
 from tatamu.ops.layout import Ints, reshaped
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply, view
 
@@ -52,7 +53,7 @@ clone = Op(
     flops=none,
     bytes=moved_bytes,
     samples=several(samples((2, 3)), samples((2, 3, 4), attrs=(12, 1, 3))),
-    kernels=(),
+    kernels=(copying(),),
 )
 
 

@@ -31,6 +31,7 @@ import math
 import struct
 
 from tatamu.stage import coefficients as table
+from tatamu.stage import rational
 from tatamu.stage.function import Function
 from tatamu.stage.types import F64, I32, Type
 from tatamu.stage.values import Value
@@ -39,6 +40,8 @@ _MANTISSA = {32: 23, 64: 52}
 _BIAS = {32: 127, 64: 1023}
 # Beyond these, e^x is infinite or zero to the last bit, denormals included.
 _EXP_ENDS = {32: (-104.0, 89.0), 64: (-746.0, 710.0)}
+# Below this, e^x is no normal number.
+_EXP_NORMAL = {32: -87.33654, 64: -708.396418532264}
 # From here on tanh is 1 to the last bit.
 _TANH_END = {32: 10.0, 64: 20.0}
 _ERF_END = {32: 4.0, 64: 6.0}
@@ -88,6 +91,36 @@ def log(f: Function, x: Value) -> Value:
     return f.select(x == 0.0, f.constant(-math.inf, t), result)
 
 
+def log1p(f: Function, x: Value) -> Value:
+    """log(1 + x), within 3 ulp, tiny arguments included.
+
+    log1p(±0) = ±0, log1p(-1) = -inf, log1p(inf) = inf, NaN below -1 and for NaN. What rounding
+    1 + x takes away is given back as a factor (Kahan; Goldberg 1991, theorem 4).
+    """
+    _float(f, x, "log1p")
+    whole = x + 1.0
+    rounded = whole - 1.0
+    result = log(f, whole) * (x / rounded)
+    return f.select((rounded == 0.0) | (x == math.inf), x, result)
+
+
+def expm1(f: Function, x: Value) -> Value:
+    """e^x - 1, within 2.5 ulp, tiny arguments included.
+
+    expm1(±0) = ±0, expm1(-inf) = -1, expm1(inf) = inf, NaN stays NaN.
+    """
+    t = _float(f, x, "expm1")
+    low, high = _EXP_ENDS[t.bits]
+    n, r = _split(f, _clamp(f, x, low / 2, high))
+    half = _nearest(f, n * 0.5)
+    first, second = _power_of_two(f, half), _power_of_two(f, n - half)
+    small = _expm1_reduced(f, r)
+    far = (small + 1.0) * first * second  # there the 1 to be taken away does not count
+    power = first * second
+    result = f.select(x > 40.0, far, f.fma(small, power, power - 1.0))
+    return f.select(x == 0.0, x, result)
+
+
 def sqrt(f: Function, x: Value) -> Value:
     """The square root, correctly rounded; NaN for negative numbers, sqrt(-0) = -0."""
     t = _float(f, x, "sqrt")
@@ -95,15 +128,70 @@ def sqrt(f: Function, x: Value) -> Value:
     return f.intrinsic(name, t, [(t, f.name_of(x))])
 
 
+def round(f: Function, x: Value) -> Value:
+    """The nearest whole number, halves to the even one; zeros keep their sign."""
+    t = _float(f, x, "round")
+    # Added to a number of ordinary size, 2^mantissa leaves no digit behind the point.
+    size = f.abs(x)
+    anchor = f.constant(2.0 ** _MANTISSA[t.bits], t)
+    near = (size + anchor) - anchor
+    return f.flip_sign(f.select(size < anchor, near, size), x)
+
+
+def floor(f: Function, x: Value) -> Value:
+    """The largest whole number not above ``x``; zeros keep their sign."""
+    near = round(f, x)
+    return f.select(near > x, near - 1.0, near)
+
+
+def ceil(f: Function, x: Value) -> Value:
+    """The smallest whole number not below ``x``; from (-1, 0) it is -0, as in C."""
+    return -floor(f, -x)
+
+
+def exp_minus(f: Function, size: Value) -> Value:
+    """e^-size for a size that is not negative, within 1.5 ulp, in fewer steps than ``exp``.
+
+    exp_minus(0) = 1, exp_minus(inf) = 0, NaN stays NaN. Results too small to be normal are 0.
+    """
+    t = _float(f, size, "exp_minus")
+    mantissa, bias = _MANTISSA[t.bits], _BIAS[t.bits]
+    high, low = table.LN2[t.bits]
+    end = -_EXP_NORMAL[t.bits]
+    anchor = f.constant(1.5 * 2.0**mantissa, t)
+    kept = f.min(f.constant(end, t), size)
+    shifted = f.fma(kept, f.constant(-1 / math.log(2.0), t), anchor)
+    n = shifted - anchor
+    r = f.fma(n, f.constant(-low, t), f.fma(n, f.constant(-high, t), -kept))
+    power = f.from_bits((f.bits(shifted) + bias) << mantissa)  # its last bits are those of n
+    return f.select(size > end, 0.0, f.fma(_expm1_reduced(f, r), power, power))
+
+
 def sigmoid(f: Function, x: Value) -> Value:
-    """1 / (1 + e^-x), within 2.5 ulp.
+    """1 / (1 + e^-x), within 2.5 ulp; 0 where it is too small to be normal.
 
     sigmoid(±0) = 1/2, sigmoid(-inf) = 0, sigmoid(inf) = 1, NaN stays NaN. Nothing overflows on
     the way: for negative x it is e^x / (1 + e^x).
     """
     t = _float(f, x, "sigmoid")
-    power = exp(f, -f.abs(x))
+    power = exp_minus(f, f.abs(x))
     return f.select(x < 0.0, power, f.constant(1.0, t)) / (power + 1.0)
+
+
+def normal(f: Function, x: Value) -> Value:
+    """The normal distribution at x, (1 + erf(x / √2)) / 2, within 2e-7 (float64: 3e-16).
+
+    normal(0) = 1/2, normal(-inf) = 0, normal(inf) = 1; NaN gives 0 or 1.
+    """
+    t = _float(f, x, "normal")
+    if t.bits == 64:
+        return f.fma(erf(f, x * math.sqrt(0.5)), 0.5, f.constant(0.5, t))
+    z = x * x
+    quotient = (
+        x * _polynomial(f, z, rational.NORMAL_ABOVE) / _polynomial(f, z, rational.NORMAL_BELOW)
+    )
+    side = f.flip_sign(f.constant(0.5, t), x)
+    return f.select(f.abs(x) < rational.NORMAL_END, quotient, side) + 0.5
 
 
 def tanh(f: Function, x: Value) -> Value:

@@ -1,7 +1,32 @@
 """The layers as functions, with torch's signatures: ``import tatamu.nn.functional as F``."""
 
 from tatamu.geometry.arguments import Ints
-from tatamu.nn.functional.activation import relu
+from tatamu.nn.functional.activation import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+    threshold,
+)
 from tatamu.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -30,6 +55,7 @@ from tatamu.nn.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from tatamu.nn.functional.resizing import interpolate, pixel_shuffle, pixel_unshuffle, upsample
 from tatamu.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -44,6 +70,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "bilinear",
+    "celu",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -51,7 +78,17 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "elu",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "interpolate",
+    "leaky_relu",
     "linear",
+    "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
@@ -61,6 +98,22 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "mish",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "prelu",
     "relu",
+    "relu6",
+    "rrelu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+    "upsample",
 ]
