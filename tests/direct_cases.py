@@ -51,22 +51,32 @@ def tiles_of(target: Target) -> list[Tile]:
 
 
 def winograd_tiles(target: Target) -> list[WinogradTile]:
-    """The same of Winograd's algorithm."""
-    sides = product(every_width(), (4, 3, 2))
+    """The same of Winograd's algorithm for 3x3 windows."""
+    sides = product(every_width(ConvSpec.make(3)), (4, 3, 2))
     return list(dict.fromkeys(winograd.tile_of(p, target, outputs) for p, outputs in sides))
 
 
-def every_width() -> list[ConvProblem]:
+def other_windows(target: Target) -> list[WinogradTile]:
+    """Winograd's tiles for windows that are not 3x3, for layers of 64 channels."""
+    return [
+        winograd.tile_of(every_width(ConvSpec.make(kernel))[63], target, outputs)
+        for outputs, kernel in winograd.LEAST_INPUTS
+        if kernel != 3
+    ]
+
+
+def every_width(spec: ConvSpec | None = None) -> list[ConvProblem]:
     """Problems that differ in what tiles depend on."""
     return [
-        ConvProblem(ConvSpec.make(1), dtype, (1, 2, 4, 4), (32, 1, 8, 2), outputs)
+        ConvProblem(spec or ConvSpec.make(1), dtype, (1, 2, 4, 4), (32, 1, 8, 2), outputs)
         for dtype, outputs in product(DTYPES, range(1, 100))
     ]
 
 
 def name_of(isa: str, tile: Tile | WinogradTile) -> str:
     if isinstance(tile, WinogradTile):
-        return f"{isa}-{tile.dtype}-F{tile.outputs}-{tile.rows}x{tile.vectors}x{tile.lanes}"
+        form = f"F{tile.outputs},{tile.kernel}"
+        return f"{isa}-{tile.dtype}-{form}-{tile.rows}x{tile.vectors}x{tile.lanes}"
     return f"{isa}-{tile.dtype}-{tile.pixels}x{tile.vectors}x{tile.lanes}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import direct_runner
-from direct_cases import winograd_tiles
+from direct_cases import other_windows, winograd_tiles
 from product_cases import EMITTERS, product_tiles
 from winograd_grad_cases import grad_tiles
 
@@ -28,6 +28,7 @@ from tatamu.kernels import (
     reorder_emit,
     resize_emit,
     scatter_emit,
+    winograd,
     winograd_emit,
     winograd_grad_emit,
 )
@@ -53,12 +54,12 @@ def modules(target: Target) -> Iterator[Module]:
     }
     for tile in sorted(tiles, key=str):
         yield direct_emit.emit(tile, target)
-    for winograd_tile in winograd_tiles(target):
+    for winograd_tile in (*winograd_tiles(target), *other_windows(target)):
         yield winograd_emit.emit(winograd_tile, target)
     for kernel, product_tile in product_tiles(target):
         yield EMITTERS[kernel].emit(product_tile, target)
-    for dtype, outputs in product(direct_emit.DTYPES, (4, 3, 2)):
-        yield packing_emit.emit_winograd(dtype, outputs, target)
+    for dtype, (outputs, kernel) in product(direct_emit.DTYPES, winograd.LEAST_INPUTS):
+        yield packing_emit.emit_winograd(dtype, outputs, kernel, target)
     for dtype in direct_emit.DTYPES:
         yield packing_emit.emit_direct(dtype, target)
     for grad_tile in grad_tiles(target):

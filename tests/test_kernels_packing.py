@@ -129,7 +129,9 @@ def checked(plan: PackingPlan, target: Target, weights: Numpy, short: str = "") 
     winograds = plan.outputs > 0
     names = packing_emit.WINOGRAD_NUMBERS if winograds else packing_emit.DIRECT_NUMBERS
     module = (
-        packing_emit.emit_winograd(plan.dtype, plan.outputs, target, debug=target.isa != "NEON")
+        packing_emit.emit_winograd(
+            plan.dtype, plan.outputs, plan.kernel, target, debug=target.isa != "NEON"
+        )
         if winograds
         else packing_emit.emit_direct(plan.dtype, target, debug=target.isa != "NEON")
     )

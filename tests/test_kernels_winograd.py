@@ -22,6 +22,7 @@ from direct_cases import (
     embed,
     every_isa,
     exact,
+    other_windows,
     problem_of,
     square,
     weights_for,
@@ -56,13 +57,46 @@ pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
 # ---- right everywhere ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outputs", [2, 3, 4])
-def test_the_matrices_that_bound_the_error(outputs: int) -> None:
-    b, g, a = matrices(outputs)
-    d = np.array([Fraction(n * n - 7, 3) for n in range(outputs + 2)])
-    w = np.array([Fraction(2), Fraction(-5), Fraction(1, 7)])
-    assert (a @ ((g @ w) * (b @ d))).tolist() == [d[i : i + 3] @ w for i in range(outputs)]
-    np.testing.assert_allclose(abs(weight_side(outputs)), abs(g).astype(float), rtol=1e-14)
+@pytest.mark.parametrize(("outputs", "kernel"), winograd.LEAST_INPUTS)
+def test_the_matrices_that_bound_the_error(outputs: int, kernel: int) -> None:
+    b, g, a = matrices(outputs, kernel)
+    d = np.array([Fraction(n * n - 7, 3) for n in range(outputs + kernel - 1)])
+    w = np.array([Fraction(2 - 3 * n, 1 + n * n) for n in range(kernel)])
+    assert (a @ ((g @ w) * (b @ d))).tolist() == [d[i : i + kernel] @ w for i in range(outputs)]
+    ours = weight_side(outputs, kernel)
+    np.testing.assert_allclose(abs(ours), abs(g).astype(float), rtol=1e-14)
+
+
+@pytest.mark.parametrize("isa", list(RUNNABLE)[:2])
+@pytest.mark.parametrize(
+    ("outputs", "kernel"), [form for form in winograd.LEAST_INPUTS if form[1] != 3]
+)
+def test_other_windows(isa: str, outputs: int, kernel: int) -> None:
+    x = channels_last("float32", 2, 37, 11, 18)
+    for pad, more in ((0, 0), (1, 0), (kernel - 1, 2)):
+        layer = Layer((kernel, kernel), pads=((pad, pad), (pad + more, pad + more)))
+        w, bias = weights_for(layer, x, 70)
+        (tile,) = (t for t in other_windows(RUNNABLE[isa])
+                   if (t.dtype, t.outputs, t.kernel) == ("float32", outputs, kernel))  # fmt: skip
+        check(isa, tile, layer, x, w, bias)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kernel"), [form for form in winograd.LEAST_INPUTS if form[1] != 3]
+)
+def test_other_windows_are_as_exact_as_plain_sums(outputs: int, kernel: int) -> None:
+    isa = next(iter(RUNNABLE))
+    inputs = winograd.LEAST_INPUTS[outputs, kernel]
+    layer = Layer((kernel, kernel))
+    x = channels_last("float32", 1, inputs, 24, 24)
+    w, _ = weights_for(layer, x, 64)
+    right, _ = exact(layer, x, w, None)
+    tile = winograd.tile_of(problem_of(layer.spec(), x, 64), RUNNABLE[isa], outputs)
+    fast, plain = (
+        np.sqrt(((y - right) ** 2).mean())
+        for y in (transformed(isa, tile, layer, x, w), convolve(isa, layer, x, w))
+    )
+    assert fast <= plain
 
 
 @every_tile
@@ -159,7 +193,8 @@ def test_the_error_is_at_most_that_of_torch(isa: str, of_torch: dict[str, Any]) 
     faster, blocked = of_torch["channels_last"], of_torch["contiguous"]
     # torch's products were fused with their sums; without that instruction a little more is lost.
     room = 1.0 if RUNNABLE[isa].fma else 1.05
-    for side in (side for side, least in winograd.LEAST_INPUTS.items() if inputs >= least):
+    forms = winograd.LEAST_INPUTS.items()
+    for side in (m for (m, kernel), least in forms if kernel == 3 and inputs >= least):
         tile = winograd.tile_of(problem_of(SAME.spec(), x, outputs), RUNNABLE[isa], side)
         error = abs(transformed(isa, tile, SAME, x, w) - right)
         rms = np.sqrt((error**2).mean()) / right.std()

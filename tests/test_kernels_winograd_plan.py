@@ -154,8 +154,9 @@ def test_the_cost_model_chooses(target: Target) -> None:
 
 USUAL = dense(64, 28, 28, 64)
 REFUSED = [
-    (dense(64, 28, 28, 64, kernel=5), "it needs a 3×3 window, not 5×5"),
-    (dense(64, 28, 28, 64, kernel=(3, 1)), "it needs a 3×3 window, not 3×1"),
+    (dense(64, 28, 28, 64, kernel=7), "it needs a window of 2×2, 3×3, 4×4, 5×5, not 7×7"),
+    (dense(64, 28, 28, 64, kernel=(3, 1)), "it needs a window of 2×2, 3×3, 4×4, 5×5, not 3×1"),
+    (dense(8, 28, 28, 64, kernel=2), "with 8 channels no transform is as exact as a plain sum"),
     (replace(USUAL, spec=ConvSpec.make(3, dims=3)), "it serves pictures of two axes, not of 3"),
     (dense(64, 28, 28, 64, stride=(1, 2)), "it needs stride 1, not (1, 2)"),
     (dense(64, 28, 28, 64, dilation=2), "it needs dilation 1, not (2, 2)"),
@@ -241,8 +242,8 @@ def test_it_is_switched_off_and_on_and_weights_may_change() -> None:
     assert name.startswith("Winograd") and (y == 2 * first).all()
 
 
-def test_what_is_small_or_empty_or_not_3x3_runs_directly() -> None:
-    for shape, kernel in (((1, 64, 1, 1), 3), ((1, 64, 20, 20), 5), ((0, 64, 20, 20), 3)):
+def test_what_is_small_or_empty_or_has_a_large_window_runs_directly() -> None:
+    for shape, kernel in (((1, 64, 1, 1), 3), ((1, 64, 20, 20), 7), ((0, 64, 20, 20), 3)):
         name, y = ran(tatamu.ones(shape), tatamu.ones(64, 64, kernel, kernel))
         assert name.startswith("direct")
         assert y.shape[:2] == shape[:2]

@@ -62,12 +62,12 @@ def times(a: list[Fraction], b: list[Fraction]) -> list[Fraction]:
 
 
 @cache
-def matrices(outputs: int) -> tuple[Numpy, Numpy, Numpy]:
+def matrices(outputs: int, kernel: int = 3) -> tuple[Numpy, Numpy, Numpy]:
     """B^T, G and A^T of Toom and Cook, from the points; the last one is infinity."""
     half, wide, near, far = Fraction(5, 8), Fraction(3, 2), Fraction(3, 8), Fraction(5, 4)
-    points = {2: [Fraction(0), Fraction(1), Fraction(-1)],
-              3: [near, -near, far, -far],
-              4: [Fraction(0), half, -half, wide, -wide]}[outputs]  # fmt: skip
+    points = {4: [Fraction(0), Fraction(1), Fraction(-1)],
+              5: [near, -near, far, -far],
+              6: [Fraction(0), half, -half, wide, -wide]}[outputs + kernel - 1]  # fmt: skip
     b, g = [], []
     for p in points:
         others = [[-q, Fraction(1)] for q in points if q != p]
@@ -76,11 +76,11 @@ def matrices(outputs: int) -> tuple[Numpy, Numpy, Numpy]:
             row = times(row, factor)
         scale = prod((p - q for q in points if q != p), start=Fraction(1))
         b.append([*row, Fraction(0)])
-        g.append([p**k / scale for k in range(3)])
+        g.append([p**k / scale for k in range(kernel)])
     row = [Fraction(1)]
     for p in points:
         row = times(row, [-p, Fraction(1)])
-    last = [Fraction(0), Fraction(0), Fraction(1)]
+    last = [*[Fraction(0)] * (kernel - 1), Fraction(1)]
     a = [[p**i for p in points] + [Fraction(int(i == outputs - 1))] for i in range(outputs)]
     return np.array([*b, row]), np.array([*g, last]), np.array(a)
 
@@ -89,13 +89,14 @@ def exact_and_bound(
     outputs: int, layer: Layer, x: Numpy, w: Numpy, bias: Numpy | None
 ) -> tuple[Numpy, Numpy]:
     """The right result, and how far off each of its numbers may be."""
-    b, g, a = (m.astype(float) ** 2 for m in matrices(outputs))
+    kernel = layer.kernel[0]
+    b, g, a = (m.astype(float) ** 2 for m in matrices(outputs, kernel))
     (top, bottom), (left, right) = layer.pads
-    height, width = (n + sum(p) - 2 for n, p in zip(x.shape[2:], layer.pads, strict=True))
+    height, width = (n + sum(p) - kernel + 1 for n, p in zip(x.shape[2:], layer.pads, strict=True))
     more = [-n % outputs for n in (height, width)]
     sides = (0, 0), (0, 0), (top, bottom + more[0]), (left, right + more[1])
     wide = np.pad(x.astype(np.float64) ** 2, sides)
-    patches = np.lib.stride_tricks.sliding_window_view(wide, (outputs + 2,) * 2, (2, 3))
+    patches = np.lib.stride_tricks.sliding_window_view(wide, (outputs + kernel - 1,) * 2, (2, 3))
     patches = patches[:, :, ::outputs, ::outputs]
     v = np.einsum("ai,nctuij,bj->abntuc", b, patches, b, optimize=True)
     u = np.einsum("ai,ocij,bj->abco", g, w.astype(np.float64) ** 2, g, optimize=True)

@@ -31,8 +31,8 @@ __all__ = ["PackingPlan", "strides_of"]
 class PackingPlan:
     """What a call need not work out again: only addresses and the weights' strides are missing.
 
-    ``outputs`` is that of Winograd's tiles, 0 for direct convolution; ``size`` the elements of
-    packed weights.
+    ``outputs`` is that of Winograd's tiles, 0 for direct convolution, ``kernel`` their window's
+    side; ``size`` the elements of packed weights.
     """
 
     target: Target
@@ -41,6 +41,7 @@ class PackingPlan:
     numbers: dict[str, int]
     items: int
     size: int
+    kernel: int = 3
 
     @property
     def label(self) -> str:
@@ -51,7 +52,7 @@ class PackingPlan:
     def symbol(self) -> str:
         """The kernel's name in its object."""
         if self.outputs:
-            return winograd_symbol(self.dtype, self.outputs, self.target)
+            return winograd_symbol(self.dtype, self.outputs, self.kernel, self.target)
         return direct_symbol(self.dtype, self.target)
 
     @property
@@ -62,7 +63,7 @@ class PackingPlan:
     def emit(self) -> Module:
         """The kernel itself, to be compiled."""
         if self.outputs:
-            return emit_winograd(self.dtype, self.outputs, self.target)
+            return emit_winograd(self.dtype, self.outputs, self.kernel, self.target)
         return emit_direct(self.dtype, self.target)
 
     def arguments(self) -> NDArray[np.int64]:

@@ -43,9 +43,9 @@ def direct_symbol(dtype: str, target: Target) -> str:
     return f"direct_packing_{dtype}_{target.tag}"
 
 
-def winograd_symbol(dtype: str, outputs: int, target: Target) -> str:
+def winograd_symbol(dtype: str, outputs: int, kernel: int, target: Target) -> str:
     """The name of the kernel that packs for Winograd's algorithm."""
-    return f"winograd_packing_{dtype}_{outputs}_{target.tag}"
+    return f"winograd_packing_{dtype}_{outputs}_{kernel}_{target.tag}"
 
 
 def fields(t: Type, numbers: tuple[str, ...]) -> dict[str, Type | PointerTo]:
@@ -92,14 +92,16 @@ def emit_direct(dtype: str, target: Target, *, debug: bool = False) -> Module:
     return m
 
 
-def emit_winograd(dtype: str, outputs: int, target: Target, *, debug: bool = False) -> Module:
+def emit_winograd(
+    dtype: str, outputs: int, kernel: int, target: Target, *, debug: bool = False
+) -> Module:
     """G w G^T as [panel][point][in][out of the panel], computed in float64."""
     t = DTYPES[dtype]
-    m = Module(winograd_symbol(dtype, outputs, target), target, debug=debug)
+    m = Module(winograd_symbol(dtype, outputs, kernel, target), target, debug=debug)
     lanes = target.lanes(F64)
-    transform = _transform(m, t, outputs, lanes)
+    transform = _transform(m, t, outputs, kernel, lanes)
     f, a = m.task(fields(t, WINOGRAD_NUMBERS))
-    points = (outputs + 2) ** 2
+    points = (outputs + kernel - 1) ** 2
     zero = f.constant(0.0, t.vector(lanes))
     for item in f.loop(f.args.end, start=f.args.begin):
         chunk, panel = item % a.chunks, item // a.chunks
@@ -119,21 +121,21 @@ def emit_winograd(dtype: str, outputs: int, target: Target, *, debug: bool = Fal
     return m
 
 
-def _transform(m: Module, t: Type, outputs: int, lanes: int) -> Function:
+def _transform(m: Module, t: Type, outputs: int, kernel: int, lanes: int) -> Function:
     """One input channel, and as many output channels as a vector of float64 has lanes."""
     f = m.function("transform", {
         "w": PointerTo(t), "u": PointerTo(t), "w_o": I64, "w_1": I64, "w_2": I64, "count": I64,
         "u_point": I64,
     })  # fmt: skip
     a = f.args
-    taps = f.stack(F64, 9 * lanes)
-    _filled(f, a, taps, lanes)
-    matrix = weight_side(outputs)
+    taps = f.stack(F64, kernel * kernel * lanes)
+    _filled(f, a, taps, kernel, lanes)
+    matrix = weight_side(outputs, kernel)
     columns = [
-        combined(f, matrix, [taps.vec((3 * i + j) * lanes, lanes) for i in range(3)])
-        for j in range(3)
+        combined(f, matrix, [taps.vec((kernel * i + j) * lanes, lanes) for i in range(kernel)])
+        for j in range(kernel)
     ]
-    side = outputs + 2
+    side = outputs + kernel - 1
     for i in range(side):
         for j, value in enumerate(combined(f, matrix, [column[i] for column in columns])):
             single = value if t == F64 else f.convert("fptrunc", value, t.vector(lanes))
@@ -141,14 +143,15 @@ def _transform(m: Module, t: Type, outputs: int, lanes: int) -> Function:
     return f
 
 
-def _filled(f: Function, a: Arguments, taps: Pointer, lanes: int) -> None:
+def _filled(f: Function, a: Arguments, taps: Pointer, kernel: int, lanes: int) -> None:
     """The taps of ``count`` output channels as [tap][lane], in float64, zeros behind them."""
 
     def lane(o: Value, read: bool) -> None:
-        for tap in range(9):
+        for tap in range(kernel * kernel):
+            i, j = divmod(tap, kernel)
             value = f.constant(0.0, F64)
             if read:
-                source = a.pointer("w").at(o * a.w_o + a.w_1 * (tap // 3) + a.w_2 * (tap % 3))
+                source = a.pointer("w").at(o * a.w_o + a.w_1 * i + a.w_2 * j)
                 value = source.load()
                 if value.type != F64:
                     value = f.convert("fpext", value, F64)

@@ -28,12 +28,15 @@ BLOCK_TILES = 28
 LEAST_ITEMS = 4
 
 # Larger transforms round more; the plain sum of more products does, too. From so many input
-# channels on, a transform's float32 error is at or below that of the plain sum.
-LEAST_INPUTS = {4: 160, 3: 48, 2: 0}
+# channels on, the float32 error of the transform of (outputs, kernel) is at or below that of the
+# plain sum.
+LEAST_INPUTS = {
+    (4, 3): 160, (3, 3): 48, (2, 3): 0, (4, 2): 112, (3, 2): 32, (3, 4): 96, (2, 4): 24, (2, 5): 64,
+}  # fmt: skip
 
 # Costs in vector multiply-adds, as the direct kernel needs them. Transforms of inputs and outputs
 # take about this many instructions for each of their points and vectors of channels.
-TRANSFORM_COST = {4: 8, 3: 6, 2: 4}
+TRANSFORM_COST = {6: 8, 5: 6, 4: 4}  # by inputs per side
 # What the products take beyond their multiply-adds: sums of chunks, weights that are waited for.
 PRODUCT_COST = 1.12
 # Bytes of weights that arrive while one vector multiply-add runs.
@@ -45,6 +48,8 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     reason = unfit(problem, target)
     if reason is not None or target is None:
         return reason
+    if not allowed(problem):
+        return f"with {problem.x_shape[1]} channels no transform is as exact as a plain sum"
     winograd, direct = steps(problem, target), direct_cost(problem, target)
     if winograd >= direct:
         return f"too few channels or pixels: {winograd:.3g} steps, direct convolution {direct:.3g}"
@@ -62,8 +67,10 @@ def unfit(problem: ConvProblem, target: Target | None) -> str | None:
         return "it does not serve transposed convolution"
     if len(spec.windows) != 2:
         return f"it serves pictures of two axes, not of {len(spec.windows)}"
-    if spec.kernel != (3, 3):
-        return f"it needs a 3×3 window, not {'×'.join(map(str, spec.kernel))}"
+    kernels = sorted({kernel for _, kernel in LEAST_INPUTS})
+    if spec.kernel not in {(k, k) for k in kernels}:
+        known = ", ".join(f"{k}×{k}" for k in kernels)
+        return f"it needs a window of {known}, not {'×'.join(map(str, spec.kernel))}"
     if spec.stride != (1, 1):
         return f"it needs stride 1, not {spec.stride}"
     if spec.dilation != (1, 1):
@@ -98,8 +105,8 @@ class WinogradPlan:
     @property
     def label(self) -> str:
         """The kernel as people are told of it."""
-        n = self.tile.outputs
-        return f"Winograd F({n}×{n}, 3×3)"
+        n, k = self.tile.outputs, self.tile.kernel
+        return f"Winograd F({n}×{n}, {k}×{k})"
 
     @property
     def symbol(self) -> str:
@@ -115,7 +122,7 @@ class WinogradPlan:
     def packing(self) -> tuple[object, ...]:
         """What the order of packed weights and bias depends on."""
         tile = self.tile
-        return ("winograd", tile.outputs, tile.channels, tile.lanes)
+        return ("winograd", tile.outputs, tile.kernel, tile.channels, tile.lanes)
 
     def emit(self) -> Module:
         """The kernel itself, to be compiled."""
@@ -131,7 +138,7 @@ class WinogradPlan:
         """G w G^T, computed in float64, as [panel][point][in][out of the panel]."""
         outputs, inputs = weight.shape[:2]
         panels, width = self.numbers["panels"], self.tile.channels
-        side = weight_side(self.tile.outputs)
+        side = weight_side(self.tile.outputs, self.tile.kernel)
         exact = weight.astype(np.float64)
         points = np.einsum("ai,ocij,bj->aboc", side, exact, side, optimize=True)
         filled = np.zeros((self.tile.points, panels * width, self.numbers["inputs"]), weight.dtype)
@@ -155,6 +162,7 @@ class WinogradPlan:
             numbers=numbers,
             items=n["panels"] * numbers["chunks"],
             size=n["panels"] * n["u_panel"],
+            kernel=self.tile.kernel,
         )
 
     def pack_bias(self, bias: NDArray[np.generic] | None) -> NDArray[np.generic]:
@@ -212,17 +220,24 @@ def plan_with(tile: WinogradTile, problem: ConvProblem, target: Target) -> Winog
 
 def choose_tile(problem: ConvProblem, target: Target) -> WinogradTile:
     """The transform that costs least of those exact enough, and its panel."""
-    channels = problem.x_shape[1] if problem.dtype == "float32" else max(LEAST_INPUTS.values())
-    allowed = (outputs for outputs, least in LEAST_INPUTS.items() if channels >= least)
-    tiles = [tile_of(problem, target, outputs) for outputs in allowed]
+    tiles = [tile_of(problem, target, outputs) for outputs in allowed(problem)]
     return min(tiles, key=lambda tile: _cost(problem, tile))
+
+
+def allowed(problem: ConvProblem) -> list[int]:
+    """Outputs per side of the transforms that are exact enough; float64 always is."""
+    channels, kernel = problem.x_shape[1], problem.spec.kernel[0]
+    exact = problem.dtype != "float32"
+    known = LEAST_INPUTS.items()
+    return [m for (m, k), least in known if k == kernel and (exact or channels >= least)]
 
 
 def tile_of(problem: ConvProblem, target: Target, outputs: int) -> WinogradTile:
     """The transform asked for, with the widest panel that fits the registers and the layer."""
     lanes = target.lanes(DTYPES[problem.dtype])
     rows, vectors = least_waste(target, -(-problem.out_channels // lanes))
-    return WinogradTile(problem.dtype, outputs, rows, vectors, lanes, problem.epilogue)
+    kernel = problem.spec.kernel[0]
+    return WinogradTile(problem.dtype, outputs, rows, vectors, lanes, problem.epilogue, kernel)
 
 
 def cost(problem: ConvProblem, target: Target) -> Cost:
@@ -244,7 +259,8 @@ def direct_cost(problem: ConvProblem, target: Target) -> float:
     lanes = target.lanes(DTYPES[problem.dtype])
     height, width = problem.out_size
     pixels = problem.x_shape[0] * height * width
-    return float(pixels * 9 * problem.x_shape[1] * -(-problem.out_channels // lanes))
+    taps = problem.spec.kernel[0] ** 2
+    return float(pixels * taps * problem.x_shape[1] * -(-problem.out_channels // lanes))
 
 
 def _cost(problem: ConvProblem, tile: WinogradTile) -> float:
@@ -260,7 +276,7 @@ def _cost(problem: ConvProblem, tile: WinogradTile) -> float:
     products = max(step, tile.channels * problem.itemsize / WEIGHT_BYTES)
     multiply = blocks * tile.points * panels * inputs * tile.lanes * products
     vectors = inputs + panels * tile.vectors
-    transforms = count * tile.points * vectors * TRANSFORM_COST[tile.outputs]
+    transforms = count * tile.points * vectors * TRANSFORM_COST[tile.side]
     return PRODUCT_COST * multiply + transforms
 
 

@@ -1,13 +1,14 @@
-"""Winograd convolution F(m x m, 3x3), m = 4, 3 or 2: stride 1, one output tile from (m+2)^2 inputs.
+"""Winograd convolution F(m x m, r x r): stride 1, one tile of m x m outputs from (m+r-1)^2 inputs.
 
     Y = A^T [ sum over channels of (G w G^T) . (B^T d B) ] A
 
-(Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015). For m = 4, 36
-multiplications give 16 outputs that take 144 directly; for m = 3, 25 give 9; for m = 2, 16 give 4.
+(Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015). For 3x3 windows and
+m = 4, 36 multiplications give 16 outputs that take 144 directly; for m = 3, 25 give 9; for m = 2,
+16 give 4. The 2x2 windows that a transposed layer's phases have, and 5x5, are no different.
 B, G and A follow from the points at which polynomials are evaluated (`winograd_sides`).
 
 A block of T tiles at a time: transform the inputs; then, for each panel of output channels,
-(m+2)^2 matrix products [T x inputs] x [inputs x panel], and the transform of the outputs, with
+(m+r-1)^2 matrix products [T x inputs] x [inputs x panel], and the transform of the outputs, with
 the bias. Sums run over `CHUNK` channels at a time, so that rounding errors do not pile up.
 """
 
@@ -62,11 +63,12 @@ class WinogradTile:
     vectors: int
     lanes: int
     epilogue: Epilogue = PLAIN
+    kernel: int = 3
 
     @property
     def side(self) -> int:
         """Inputs per side."""
-        return self.outputs + 2
+        return self.outputs + self.kernel - 1
 
     @property
     def points(self) -> int:
@@ -80,7 +82,7 @@ class WinogradTile:
 
     def symbol(self, target: Target) -> str:
         """The name of its kernel."""
-        shape = f"{self.outputs}_{self.rows}x{self.vectors}x{self.lanes}"
+        shape = f"{self.outputs}_{self.kernel}_{self.rows}x{self.vectors}x{self.lanes}"
         return f"winograd_{self.dtype}_{shape}{self.epilogue.tag}_{target.tag}"
 
 
@@ -161,13 +163,12 @@ def transform_input(m: Module, tile: WinogradTile, t: Type, spacing: int) -> Fun
             input_side(
                 f,
                 [source.at(i * a.x_h + j * a.x_w).vec(0, lanes) for i in range(side)],
-                tile.outputs,
             )
             for j in range(side)
         ]
         to = a.pointer("v").at(c * spacing)
         for i in range(side):
-            row = input_side(f, [columns[j][i] for j in range(side)], tile.outputs)
+            row = input_side(f, [columns[j][i] for j in range(side)])
             for j in range(side):
                 to.at(a.v_plane * (i * side + j)).store(0, row[j])
     return f

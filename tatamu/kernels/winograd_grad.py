@@ -53,6 +53,8 @@ def accepts(problem: ConvProblem, target: Target | None) -> str | None:
     reason = winograd.unfit(problem, target)
     if reason is not None or target is None:
         return reason
+    if problem.spec.kernel != (3, 3):
+        return f"it needs a 3×3 window, not {'×'.join(map(str, problem.spec.kernel))}"
     if not _exact_enough(problem):
         least = min(LEAST_PIXELS.values())
         return f"{problem.pixels} pixels: a plain sum of fewer than {least} is more exact"
@@ -215,7 +217,7 @@ def _steps(plan: WinogradGradPlan) -> float:
     tiles, points = len(plan.table), tile.winograd.points
     vectors = n["panels"] * tile.product.vectors
     ends = (plan.transform["inputs"] + plan.transform["outputs"]) // tile.winograd.lanes
-    transforms = tiles * points * ends * winograd.TRANSFORM_COST[tile.winograd.outputs]
+    transforms = tiles * points * ends * winograd.TRANSFORM_COST[tile.winograd.side]
     products = PRODUCT_COST * points * tiles * n["inputs"] * vectors
     back = len(plan.rounds) * n["parts"] * points * n["inputs"] * vectors * BACK_COST
     gather = TAPS * n["inputs"] * vectors * (n["parts"] + 1) * weight_grad.GATHER_COST
