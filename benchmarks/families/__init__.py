@@ -5,7 +5,15 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution, large_kernels, linear, pointwise, pooling, transposed
+from benchmarks.families import (
+    convolution,
+    large_kernels,
+    linear,
+    normalization,
+    pointwise,
+    pooling,
+    transposed,
+)
 from benchmarks.families.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -15,6 +23,7 @@ FAMILIES: tuple[Family, ...] = (
     *linear.FAMILIES,
     *pooling.FAMILIES,
     *pointwise.FAMILIES,
+    *normalization.FAMILIES,
 )
 
 __all__ = ["FAMILIES", "Case", "Family"]
