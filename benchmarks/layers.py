@@ -62,10 +62,11 @@ class Peer:
 def arrays(case: Case) -> list[Any]:
     """The case's inputs: the same numbers on both sides."""
     random = np.random.default_rng(0)
-    return [
+    drawn = [
         None if shape is None else random.standard_normal(shape, np.float32)
         for shape in case.inputs
     ]
+    return [abs(a) if i in case.positive and a is not None else a for i, a in enumerate(drawn)]
 
 
 def tensor(array: Any) -> Any:
@@ -85,10 +86,11 @@ def prepare(case: Case, what: str) -> tuple[Callable[[], object], Any]:
         for a, alike in zip(given[1:], like_first[1:], strict=True)
     )
     inputs = [tensor(given[0]), *others]
+    named = dict(zip(case.names, inputs, strict=False))
     function = getattr(F, case.call, None) or getattr(tatamu, case.call)
 
     def forward() -> Any:
-        y = function(*inputs, **case.options)
+        y = function(*inputs[len(named) :], **named, **case.options)
         return y[0] if isinstance(y, tuple) else y
 
     if what == "forward":

@@ -24,10 +24,12 @@ LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 def arrays(request: dict[str, Any]) -> list[Any]:
     """The case's inputs: the same numbers on both sides."""
     random = np.random.default_rng(0)
-    return [
+    drawn = [
         None if shape is None else random.standard_normal(shape, np.float32)
         for shape in request["inputs"]
     ]
+    positive = request["positive"]
+    return [abs(a) if i in positive and a is not None else a for i, a in enumerate(drawn)]
 
 
 def prepare(
@@ -38,10 +40,11 @@ def prepare(
     inputs = [
         x.contiguous(memory_format=layout) if x is not None and x.ndim == 4 else x for x in given
     ]
+    named = dict(zip(request["names"], inputs, strict=False))
     function = getattr(F, request["call"], None) or getattr(torch, request["call"])
 
     def forward() -> torch.Tensor:
-        y = function(*inputs, **request["options"])
+        y = function(*inputs[len(named) :], **named, **request["options"])
         return y[0] if isinstance(y, tuple) else y
 
     if request["what"] == "forward":

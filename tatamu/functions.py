@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tatamu.dtypes import DType
 from tatamu.ops import comparison
 from tatamu.ops.array import Array
 from tatamu.ops.common import constant
@@ -13,6 +14,8 @@ from tatamu.tensor import Tensor
 __all__ = [
     "abs",
     "add",
+    "amax",
+    "amin",
     "argmax",
     "argmin",
     "ceil",
@@ -30,6 +33,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "log_softmax",
     "matmul",
     "max",
     "maximum",
@@ -41,6 +45,7 @@ __all__ = [
     "numel",
     "permute",
     "pow",
+    "prod",
     "reciprocal",
     "relu",
     "reshape",
@@ -49,14 +54,17 @@ __all__ = [
     "sigmoid",
     "sign",
     "sin",
+    "softmax",
     "sqrt",
     "square",
     "squeeze",
+    "std",
     "sub",
     "sum",
     "tanh",
     "transpose",
     "unsqueeze",
+    "var",
     "where",
 ]  # fmt: skip
 
@@ -254,6 +262,57 @@ def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
 def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The position of the smallest element."""
     return x.argmin(dim, keepdim)
+
+
+def amax(x: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor:
+    """The largest over all axes or some; equals share the gradient."""
+    return x.amax(dim, keepdim)
+
+
+def amin(x: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor:
+    """The smallest over all axes or some; equals share the gradient."""
+    return x.amin(dim, keepdim)
+
+
+def prod(
+    x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """The product over all axes or along one."""
+    return x.prod(dim, keepdim, dtype=dtype)
+
+
+def var(
+    x: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The variance over all axes or some; see ``Tensor.var``."""
+    return x.var(dim, unbiased, keepdim, correction=correction)
+
+
+def std(
+    x: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """The standard deviation over all axes or some; see ``Tensor.std``."""
+    return x.std(dim, unbiased, keepdim, correction=correction)
+
+
+def softmax(x: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """exp over the sum of exp along ``dim``; see ``nn.functional.softmax``."""
+    return x.softmax(dim, dtype)
+
+
+def log_softmax(x: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """The logarithm of ``softmax``."""
+    return x.log_softmax(dim, dtype)
 
 
 def clone(x: Tensor) -> Tensor:

@@ -1,32 +1,27 @@
-"""The methods of Tensor that compute: arithmetic, comparison, functions, reductions, writes."""
+"""The methods of Tensor that compute: arithmetic, comparison, functions, writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from tatamu.dtypes import DType, int64
+from tatamu.dtypes import DType
 from tatamu.ops import comparison, elementary, pointwise, products, sigmoid
 from tatamu.ops.arithmetic import add, div, mul, neg, sub
-from tatamu.ops.array import Array, wrap
+from tatamu.ops.array import Array
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.clamp import clamp, maximum, minimum
 from tatamu.ops.common import constant, floating
-from tatamu.ops.expand import Reduce, reduction, sum_
 from tatamu.ops.inplace import write
-from tatamu.ops.layout import wrap_dim
 from tatamu.ops.matmul import matmul
-from tatamu.ops.op import Op, apply, apply_all
+from tatamu.ops.op import Op, apply
 from tatamu.ops.power import pow_, power, scalar
-from tatamu.ops.reduce import along, amax, amin, extreme, mean
 from tatamu.ops.relu import relu
-from tatamu.ops.reshape import reshape
+from tatamu.reductions import Reductions
 
-__all__ = ["Maths", "ValuesIndices"]
+__all__ = ["Maths"]
 
 NUMBERS = (int, float, bool, np.number, np.bool_)
 
@@ -39,14 +34,7 @@ def _bounds(low: Any, high: Any) -> Any:
     return low, high
 
 
-class ValuesIndices(NamedTuple):
-    """What ``max(dim)`` and ``min(dim)`` give."""
-
-    values: Any
-    indices: Any
-
-
-class Maths(Array):
+class Maths(Reductions):
     """Everything that makes new numbers, or writes them in place."""
 
     __slots__ = ()
@@ -306,99 +294,6 @@ class Maths(Array):
     def to_dtype(self, dtype: DType) -> Self:
         """The same numbers in another dtype."""
         return cast(self, dtype)
-
-    # ---- reductions ----
-
-    def _reduction(self, dim: int | Sequence[int] | None, keepdim: bool) -> Reduce:
-        rank = len(self.shape)
-        if dim is None or dim == ():
-            return reduction(tuple(range(rank)), keepdim)
-        dims = (dim,) if isinstance(dim, int) else dim
-        axes = sorted(wrap_dim(d, rank) for d in dims) if rank else []
-        for axis, following in pairwise(axes):
-            if axis == following:
-                raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
-        return reduction(tuple(axes), keepdim)
-
-    def sum(
-        self,
-        dim: int | Sequence[int] | None = None,
-        keepdim: bool = False,
-        *,
-        dtype: DType | None = None,
-    ) -> Self:
-        """The sum over all axes or some. Integers and truth values sum to int64.
-
-        >>> import tatamu
-        >>> tatamu.ones(2, 3).sum(dim=1)
-        tensor([3., 3.])
-        """
-        x = self if dtype is None else cast(self, dtype)
-        return apply(sum_, self._reduction(dim, keepdim), x)
-
-    def mean(
-        self,
-        dim: int | Sequence[int] | None = None,
-        keepdim: bool = False,
-        *,
-        dtype: DType | None = None,
-    ) -> Self:
-        """The mean over all axes or some. RuntimeError for integers without a ``dtype``.
-
-        >>> import tatamu
-        >>> tatamu.tensor([[1.0, 2.0], [3.0, 6.0]]).mean()
-        tensor(3.)
-        """
-        x = self if dtype is None else cast(self, dtype)
-        return apply(mean, self._reduction(dim, keepdim), x)
-
-    def amax(self, dim: int | Sequence[int] = (), keepdim: bool = False) -> Self:
-        """The largest over all axes or some; equals share the gradient."""
-        return apply(amax, self._reduction(dim, keepdim), self)
-
-    def amin(self, dim: int | Sequence[int] = (), keepdim: bool = False) -> Self:
-        """The smallest over all axes or some; equals share the gradient."""
-        return apply(amin, self._reduction(dim, keepdim), self)
-
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The largest element; along an axis the largest and their positions.
-
-        Raises RuntimeError for an empty tensor, IndexError for an empty axis.
-
-        >>> import tatamu
-        >>> values, indices = tatamu.tensor([[1, 5], [7, 3]]).max(dim=1)
-        >>> values, indices
-        (tensor([5, 7]), tensor([1, 0]))
-        """
-        if dim is None:
-            return self.amax()
-        return ValuesIndices(*self._extreme(dim, True, keepdim))
-
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The smallest element; along an axis the smallest and their positions."""
-        if dim is None:
-            return self.amin()
-        return ValuesIndices(*self._extreme(dim, False, keepdim))
-
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """The position of the largest element, counted through all or along an axis."""
-        return self._position_of(True, dim, keepdim)
-
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
-        """The position of the smallest element, counted through all or along an axis."""
-        return self._position_of(False, dim, keepdim)
-
-    def _extreme(self, dim: int, largest: bool, keepdim: bool) -> tuple[Any, ...]:
-        axis = wrap_dim(dim, len(self.shape))
-        if not self.shape:
-            return self.amax(), wrap(np.array(0), int64)
-        return apply_all(extreme, along(axis, self.shape[axis], largest, keepdim), self)
-
-    def _position_of(self, largest: bool, dim: int | None, keepdim: bool) -> Self:
-        if dim is not None:
-            return self._extreme(dim, largest, keepdim)[1]  # type: ignore[no-any-return]
-        flat = reshape(self, (self.shape.numel(),))
-        return flat._extreme(0, largest, keepdim)[1]  # type: ignore[no-any-return]
 
     # ---- writes ----
 

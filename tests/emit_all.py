@@ -18,16 +18,20 @@ from winograd_grad_cases import grad_tiles
 
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
+    channel_norm_emit,
     direct,
     direct_emit,
+    layer_norm_emit,
     packing_emit,
     padding_emit,
     peak,
     pointwise_emit,
     pooling_emit,
+    reduce_emit,
     reorder_emit,
     resize_emit,
     scatter_emit,
+    softmax_emit,
     winograd,
     winograd_emit,
     winograd_grad_emit,
@@ -72,6 +76,7 @@ def modules(target: Target) -> Iterator[Module]:
         for kind in scatter_emit.KINDS:
             yield scatter_emit.emit(kind, dtype, target)
     yield from moving_modules(target)
+    yield from folding_modules(target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
@@ -102,6 +107,19 @@ def moving_modules(target: Target) -> Iterator[Module]:
     for taps in (*UNROLLED, (0, 0)):
         for wide in (False, True):
             yield resize_emit.emit(resize_emit.Shape("float32", *taps, wide), target)
+
+
+def folding_modules(target: Target) -> Iterator[Module]:
+    """Reductions, normalisations, softmax."""
+    for rows in (True, False):
+        for kind in ("sum", "max", "moments"):
+            yield reduce_emit.emit(kind, F32, target, rows=rows)
+        for what in channel_norm_emit.INPUTS:
+            yield channel_norm_emit.emit(what, F32, target, rows=rows)
+        for kind in softmax_emit.KINDS:
+            yield softmax_emit.emit(kind, F32, target, rows=rows)
+        yield layer_norm_emit.emit("forward", F32, target, rows=rows)
+    yield layer_norm_emit.emit("backward", F32, target, rows=True)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ FLAT = {
     )
 }  # fmt: skip
 
+# Operations that have no derivative by some of their numbers, and by which they have.
+ONLY = {"batch_norm_inference": [0, 3, 4]}
+
 
 def tensors(arrays: tuple[Any, ...]) -> list[Any]:
     return [None if a is None else tatamu.from_numpy(np.array(a)) for a in arrays]
@@ -50,6 +53,8 @@ def differentiated(name: str, inputs: list[Any]) -> list[int]:
     """The inputs with respect to which the operation has a derivative."""
     if name in FLAT:
         return [0]
+    if name in ONLY:
+        return ONLY[name]
     return [i for i, x in enumerate(inputs) if x is not None and x.dtype.is_floating_point]
 
 

@@ -5,7 +5,15 @@ A `Case` is a call that both libraries understand alike: the name of a function,
 
 from __future__ import annotations
 
-from benchmarks.families import convolution, large_kernels, linear, pointwise, pooling, transposed
+from benchmarks.families import (
+    convolution,
+    large_kernels,
+    linear,
+    normalization,
+    pointwise,
+    pooling,
+    transposed,
+)
 from benchmarks.families.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -14,6 +22,7 @@ FAMILIES: tuple[Family, ...] = (
     *large_kernels.FAMILIES,
     *linear.FAMILIES,
     *pooling.FAMILIES,
+    *normalization.FAMILIES,
     *pointwise.FAMILIES,
 )
 

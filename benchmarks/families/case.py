@@ -13,12 +13,17 @@ class Case:
     ``inputs`` are shapes, None for an absent tensor; tensors of four axes are given to PyTorch in
     both of its memory formats, and to tatamu channels-last, as its own layers leave them. What
     takes PyTorch many seconds is run ``once`` in each format, forward, and no error is found.
+    both of its memory formats, and to tatamu channels-last, as its own layers leave them. Inputs
+    whose places are in ``positive`` hold no negative numbers, as variances do not; those that have
+    ``names`` are passed by them.
     """
 
     call: str
     inputs: tuple[tuple[int, ...] | None, ...]
     options: dict[str, Any] = field(default_factory=dict)
     once: bool = False
+    positive: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     def request(self, what: str) -> dict[str, Any]:
         """The case as the other process reads it."""

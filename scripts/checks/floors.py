@@ -31,6 +31,7 @@ FLOORS = (
         "printing",
         "profiling",
         "random",
+        "reductions",
         "tensor",
         "views",
     ),

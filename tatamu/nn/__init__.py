@@ -31,6 +31,17 @@ from tatamu.nn.containers import Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.module import Module
+from tatamu.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+)
 from tatamu.nn.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -77,6 +88,7 @@ from tatamu.nn.resizing import (
     UpsamplingNearest2d,
 )
 from tatamu.nn.simple import Flatten, Identity
+from tatamu.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 
 __all__ = [
     "CELU",
@@ -93,6 +105,9 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "CircularPad1d",
     "CircularPad2d",
@@ -107,17 +122,24 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Flatten",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
+    "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -142,6 +164,9 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
     "Softshrink",
     "Softsign",

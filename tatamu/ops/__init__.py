@@ -7,6 +7,7 @@ registry.
 from tatamu.ops import (
     arithmetic,
     avg_pool,
+    batch_norm,
     cast,
     clamp,
     comparison,
@@ -16,9 +17,11 @@ from tatamu.ops import (
     elu,
     expand,
     gelu,
+    group_norm,
     hard,
     index,
     inplace,
+    layer_norm,
     leaky,
     linear,
     lp_pool,
@@ -35,7 +38,9 @@ from tatamu.ops import (
     resize,
     shrink,
     sigmoid,
+    softmax,
     strided,
+    var,
 )
 from tatamu.ops.op import Call, Event, Kernel, Op, Ran, Runner, registry, watching
 
@@ -48,6 +53,7 @@ __all__ = [
     "Runner",
     "arithmetic",
     "avg_pool",
+    "batch_norm",
     "cast",
     "clamp",
     "comparison",
@@ -57,9 +63,11 @@ __all__ = [
     "elu",
     "expand",
     "gelu",
+    "group_norm",
     "hard",
     "index",
     "inplace",
+    "layer_norm",
     "leaky",
     "linear",
     "lp_pool",
@@ -77,6 +85,8 @@ __all__ = [
     "resize",
     "shrink",
     "sigmoid",
+    "softmax",
     "strided",
+    "var",
     "watching",
 ]

@@ -26,7 +26,8 @@ from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
 from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.conv_fft import FFTKernel
-from tatamu.ops.expand import reduction, sum_
+from tatamu.ops.expand import sum_
+from tatamu.ops.folding import reduction
 from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry

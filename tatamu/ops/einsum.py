@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from tatamu.ops.arithmetic import mul
 from tatamu.ops.array import Array
-from tatamu.ops.expand import reduction, sum_
+from tatamu.ops.expand import sum_
+from tatamu.ops.folding import reduction
 from tatamu.ops.index import index
 from tatamu.ops.layout import Ints
 from tatamu.ops.matmul import bmm_op

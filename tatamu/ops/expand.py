@@ -7,14 +7,13 @@ y[i] = sum_j x[i, j]    dx[i, j] = g[i]
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from tatamu import dtypes
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.common import (
-    interned,
     moved_bytes,
     none,
     one_per_input,
@@ -22,33 +21,14 @@ from tatamu.ops.common import (
     several,
     view_shape,
 )
+from tatamu.ops.folding import Reduce, fold_kernel, reduced, reduced_out, reduction
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply, view
 from tatamu.ops.reshape import reshape
 
-__all__ = ["Reduce", "expand", "expand_view", "reduced", "sum_", "sum_to"]
+__all__ = ["expand", "expand_view", "spread", "sum_", "sum_to"]
 
 T = TypeVar("T", bound=Array)
-
-
-class Reduce(NamedTuple):
-    """The axes that a reduction takes away, in ascending order, and whether it leaves ones."""
-
-    axes: Ints
-    keepdim: bool
-
-
-def reduction(axes: Ints, keepdim: bool = False) -> Reduce:
-    """The one Reduce of these arguments."""
-    return interned(Reduce(axes, keepdim))
-
-
-@lru_cache(maxsize=1024)
-def reduced(shape: Ints, reduce: Reduce) -> Ints:
-    """The shape that a reduction leaves."""
-    if reduce.keepdim:
-        return tuple([1 if axis in reduce.axes else n for axis, n in enumerate(shape)])
-    return tuple([n for axis, n in enumerate(shape) if axis not in reduce.axes])
 
 
 def spread(g: T, shape: Ints, reduce: Reduce) -> T:
@@ -74,7 +54,7 @@ def sum_to(g: T, shape: Ints) -> T:
 def _sum_shape(call: Call) -> tuple[Out, ...]:
     dtype = call.dtype(0)
     wide = dtype if dtype.is_floating_point else dtypes.int64
-    return (Out(reduced(call.shape(0), call.attrs), wide),)
+    return (reduced_out(call, call.attrs, wide),)
 
 
 def _sum_reference(reduce: Reduce, x: Numpy) -> Numpy:
@@ -95,8 +75,9 @@ sum_ = Op(
     samples=several(
         samples((2, 3, 4), attrs=Reduce((0, 1, 2), False)),
         samples((2, 3, 4), attrs=Reduce((1,), True)),
+        samples((40, 30), attrs=Reduce((0,), False)),
     ),
-    kernels=(),
+    kernels=(fold_kernel("sum"),),
 )
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "broadcast_shapes",
     "channels_last_strides",
     "contiguous_strides",
+    "dense_strides",
     "is_contiguous",
     "wrap_dim",
 ]
@@ -47,7 +48,7 @@ class Size(tuple[int, ...]):
         return f"tatamu.Size({list(self)})"
 
 
-def _dense_strides(shape: Ints, order: Iterable[int]) -> Ints:
+def dense_strides(shape: Ints, order: Iterable[int]) -> Ints:
     """Strides of a gapless layout whose axes, from the fastest to the slowest, are ``order``."""
     strides = [0] * len(shape)
     step = 1
@@ -64,7 +65,7 @@ def contiguous_strides(shape: Ints) -> Ints:
     >>> contiguous_strides((2, 3, 4))
     (12, 4, 1)
     """
-    return _dense_strides(shape, reversed(range(len(shape))))
+    return dense_strides(shape, reversed(range(len(shape))))
 
 
 @lru_cache(maxsize=4096)
@@ -77,7 +78,7 @@ def channels_last_strides(shape: Ints) -> Ints:
     rank = len(shape)
     channel = 0 if rank == 3 else 1
     order = [channel, *(axis for axis in reversed(range(rank)) if axis != channel)]
-    return _dense_strides(shape, order)
+    return dense_strides(shape, order)
 
 
 def is_contiguous(shape: Ints, strides: Ints, wanted: Ints) -> bool:
@@ -96,7 +97,7 @@ def channels_innermost_strides(shape: Ints) -> Ints:
     (15, 1, 3)
     """
     order = [1, *(axis for axis in reversed(range(len(shape))) if axis != 1)]
-    return _dense_strides(shape, order)
+    return dense_strides(shape, order)
 
 
 @lru_cache(maxsize=4096)
@@ -131,7 +132,7 @@ def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
     if len(shape) in (4, 5) and is_contiguous(shape, strides, channels_last_strides(shape)):
         return channels_last_strides(out)  # also where an axis of one makes it one of many orders
     order = axis_order(shape, strides)
-    return None if order is None else _dense_strides(out, reversed(order))
+    return None if order is None else dense_strides(out, reversed(order))
 
 
 @lru_cache(maxsize=4096)
@@ -184,7 +185,7 @@ def broadcast_order(shapes: tuple[Ints, ...], strides: tuple[Ints, ...], out: In
             elif outside(axis, other):
                 break
         order.insert(at, axis)
-    found = _dense_strides(out, order)
+    found = dense_strides(out, order)
     return None if is_contiguous(out, found, plain) else found
 
 

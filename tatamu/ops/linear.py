@@ -14,7 +14,8 @@ from typing import Any
 from tatamu.errors import GeometryError
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import moved_bytes, samples, several
-from tatamu.ops.expand import reduction, sum_
+from tatamu.ops.expand import sum_
+from tatamu.ops.folding import reduction
 from tatamu.ops.layout import Ints
 from tatamu.ops.matmul import matmul_op
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply

@@ -21,10 +21,19 @@ from tatamu.ops.op import Call, Ran
 
 if TYPE_CHECKING:
     from tatamu.kernels.plan import Plan
+    from tatamu.kernels.staged import StagedPlan
     from tatamu.runtime.compiled import Compiled
     from tatamu.stage.target import Target
 
-__all__ = ["PlannedKernel", "PlannedRunner", "ran", "refusal", "target"]
+__all__ = [
+    "PlannedKernel",
+    "PlannedRunner",
+    "StagedKernel",
+    "StagedRunner",
+    "ran",
+    "refusal",
+    "target",
+]
 
 
 def target() -> Target:
@@ -107,6 +116,44 @@ class PlannedRunner:
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
         return ran(self._plan, self._launch.code, self._calls)
+
+
+class StagedKernel(PlannedKernel):
+    """An algorithm of several launches, whose arguments are inputs, outputs and shared memory."""
+
+    def prepare(self, call: Call) -> StagedRunner:  # type: ignore[override]
+        """Plan and compile; CompileError where that cannot be done."""
+        found = target()
+        return StagedRunner(self._algorithm().plan(self._problem(call), found))
+
+
+class StagedRunner:
+    """The stages of one planned call, one after the other."""
+
+    def __init__(self, plan: StagedPlan):
+        from tatamu.runtime.launch import Launch
+
+        self._plan = plan
+        self._launches = [Launch(stage) for stage in plan.stages]
+        self._absent = {i: array.ctypes.data for i, array in plan.absent.items()}
+        self._calls = 0
+
+    def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
+        from tatamu.runtime.storage import Storage
+
+        self._calls += 1
+        addresses = [
+            self._absent.get(i, 0) if x is None else x.address for i, x in enumerate(inputs)
+        ]
+        addresses += [y.address for y in outputs]
+        scratch = Storage(self._plan.scratch)  # of this call: others may run beside it
+        given = (*addresses, scratch.address)
+        for launch in self._launches:
+            launch(given, launch.workers())
+
+    def ran(self) -> Ran:
+        """Which kernel ran, and whether this process had to compile it for the latest call."""
+        return ran(self._plan.stages[0], self._launches[0].code, self._calls)
 
 
 def ran(plan: Plan, code: Compiled, calls: int) -> Ran:

@@ -7,7 +7,6 @@ y, i = max x on axis    dx[i] = g, 0 elsewhere
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,8 @@ from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.cast import cast
 from tatamu.ops.common import constant, interned, moved_bytes, none, one_per_input, samples, several
 from tatamu.ops.comparison import eq
-from tatamu.ops.expand import Reduce, reduced, reduction, spread, sum_
+from tatamu.ops.expand import spread, sum_
+from tatamu.ops.folding import Reduce, count, fold_kernel, reduced, reduced_out, reduction
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, Saves, apply
 
@@ -27,6 +27,7 @@ __all__ = ["Along", "along", "amax", "amin", "argextreme", "extreme", "mean", "p
 _over_some = several(
     samples((2, 3, 4), attrs=Reduce((0, 1, 2), False)),
     samples((2, 3, 4), attrs=Reduce((1,), True)),
+    samples((5, 16, 15), attrs=Reduce((0, 2), False)),
 )
 
 
@@ -37,14 +38,18 @@ def _mean_shape(call: Call) -> tuple[Out, ...]:
             "mean(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {dtype.legacy_name}\n  x.float().mean() takes it as float32"
         )
-    return (Out(reduced(call.shape(0), call.attrs), dtype),)
+    return (reduced_out(call, call.attrs, dtype),)
 
 
 def _mean_vjp(node: Node, g: Array) -> tuple[Array]:
     shape = node.call.shape(0)
     reduce: Reduce = node.call.attrs
-    count = prod(shape[axis] for axis in reduce.axes)
-    return (spread(div(g, constant(count, g.dtype)), shape, reduce),)
+    share = div(g, constant(count(shape, reduce.axes), g.dtype))
+    return (spread(share, shape, reduce),)
+
+
+def _divided_by_count(call: Call) -> dict[str, Any]:
+    return {"divisor": float(count(call.shape(0), call.attrs.axes))}
 
 
 mean = Op(
@@ -52,8 +57,7 @@ mean = Op(
     title="Mean",
     shape=_mean_shape,
     reference=lambda reduce, x: (
-        x.sum(axis=reduce.axes, keepdims=reduce.keepdim)
-        / x.dtype.type(prod(x.shape[axis] for axis in reduce.axes))
+        x.sum(axis=reduce.axes, keepdims=reduce.keepdim) / x.dtype.type(count(x.shape, reduce.axes))
     ),
     vjp=_mean_vjp,
     saves=NOTHING,
@@ -61,7 +65,7 @@ mean = Op(
     flops=one_per_input,
     bytes=moved_bytes,
     samples=_over_some,
-    kernels=(),
+    kernels=(fold_kernel("sum", _divided_by_count),),
 )
 
 
@@ -74,7 +78,7 @@ def _extreme_shape(call: Call) -> tuple[Out, ...]:
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                 "Specify the reduction dim with the 'dim' argument."
             )
-    return (Out(reduced(shape, call.attrs), call.dtype(0)),)
+    return (reduced_out(call, call.attrs, call.dtype(0)),)
 
 
 def _extreme_vjp(node: Node, g: Array) -> tuple[Array]:
@@ -100,7 +104,7 @@ def _extreme(name: str, ufunc: np.ufunc) -> Op:
         flops=one_per_input,
         bytes=moved_bytes,
         samples=_over_some,
-        kernels=(),
+        kernels=(fold_kernel(name[1:]),),
     )
 
 

@@ -37,6 +37,14 @@ from tatamu.nn.functional.convolution import (
     conv_transpose3d,
 )
 from tatamu.nn.functional.linear import bilinear, linear
+from tatamu.nn.functional.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+)
 from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.pooling import (
     adaptive_avg_pool1d,
@@ -56,6 +64,7 @@ from tatamu.nn.functional.pooling import (
     max_pool3d,
 )
 from tatamu.nn.functional.resizing import interpolate, pixel_shuffle, pixel_unshuffle, upsample
+from tatamu.nn.functional.softmax import log_softmax, softmax, softmin
 from tatamu.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -69,6 +78,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm",
     "bilinear",
     "celu",
     "conv1d",
@@ -81,13 +91,18 @@ __all__ = [
     "elu",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "instance_norm",
     "interpolate",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
+    "log_softmax",
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
@@ -99,6 +114,7 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
     "mish",
+    "normalize",
     "pad",
     "pixel_shuffle",
     "pixel_unshuffle",
@@ -109,6 +125,8 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "softmax",
+    "softmin",
     "softplus",
     "softshrink",
     "softsign",
