@@ -13,6 +13,7 @@ from itertools import product
 
 import direct_runner
 from direct_cases import winograd_tiles
+from grouped_cases import group_tiles
 from product_cases import EMITTERS, product_tiles
 from winograd_grad_cases import grad_tiles
 
@@ -20,6 +21,8 @@ from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
     direct,
     direct_emit,
+    grouped_emit,
+    grouped_weight_grad_emit,
     packing_emit,
     peak,
     pooling_emit,
@@ -27,6 +30,7 @@ from tatamu.kernels import (
     winograd_emit,
     winograd_grad_emit,
 )
+from tatamu.kernels.epilogue import PLAIN
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
@@ -61,6 +65,12 @@ def modules(target: Target) -> Iterator[Module]:
                 yield pooling_emit.emit(kind, dtype, way, target)
         for kind in scatter_emit.KINDS:
             yield scatter_emit.emit(kind, dtype, target)
+    for group_tile in group_tiles(target):
+        yield grouped_emit.emit(group_tile, PLAIN, target)
+    for group_tile in group_tiles(target, weights=True):
+        yield grouped_weight_grad_emit.emit(group_tile, target)
+    for dtype, t in direct_emit.DTYPES.items():
+        yield grouped_weight_grad_emit.emit_gather(dtype, target.lanes(t), target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)
