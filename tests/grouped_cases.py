@@ -26,6 +26,6 @@ def group_tiles(target: Target, *, weights: bool = False) -> list[GroupTile]:
         p = problem(spec, dtype, (1, 32 * inputs, 20, 20), 32 * outputs)
         if dtype == "float64" and (kernel, stride) != (3, 1):
             continue  # the same code with half the lanes
-        if module.accepts(p, target) is None:
+        if grouped.unfit(p, target) is None:
             found[module.choose_tile(p, target)] = None
     return list(found)

@@ -71,7 +71,7 @@ def problem_of(layer: Layer, x: Numpy, outputs: int) -> ConvProblem:
 
 def planned(isa: str, layer: Layer, x: Numpy, outputs: int) -> grouped.GroupedPlan:
     p = problem_of(layer, x, outputs)
-    reason = grouped.accepts(p, RUNNABLE[isa])
+    reason = grouped.unfit(p, RUNNABLE[isa])
     if reason is not None:
         pytest.skip(reason)
     return grouped.plan(p, RUNNABLE[isa])
@@ -356,6 +356,9 @@ def test_what_it_refuses() -> None:
         assert "channels must lie next to one another" in str(module.accepts(planar, HOST))
         halves = problem(spec, "float16", (1, 16, 9, 9), 16)
         assert "not in float16" in str(module.accepts(halves, HOST))
+    single = problem(spec, "float32", (1, 4, 9, 9), 4)
+    assert "depthwise is the same kernel" in str(grouped.accepts(single, HOST))
+    assert grouped_weight_grad.accepts(single, HOST) is None
 
 
 def test_costs_grow_with_work_and_count_what_is_read_and_written() -> None:

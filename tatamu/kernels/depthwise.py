@@ -15,4 +15,4 @@ def accepts(problem: ConvProblem, target: Target) -> str | None:
     inputs, outputs = problem.group_channels
     if unserved(problem) is None and (inputs != 1 or problem.spec.groups < 2):
         return f"groups have {inputs} input and {outputs} output channels; it needs 1 input"
-    return grouped.accepts(problem, target)
+    return grouped.unfit(problem, target)

@@ -28,6 +28,14 @@ STRIDES = (1, 2)
 
 def accepts(problem: ConvProblem, target: Target) -> str | None:
     """None if this kernel can run the problem, else why it cannot."""
+    reason = unfit(problem, target)
+    if reason is None and problem.group_channels[0] == 1:
+        return "groups have one input channel: depthwise is the same kernel"
+    return reason
+
+
+def unfit(problem: ConvProblem, target: Target) -> str | None:
+    """Why groups do not fill vectors; None if they do, those of one input channel included."""
     reason = unserved(problem)
     if reason is not None:
         return reason

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tatamu.kernels import grouped
 from tatamu.kernels.cost import Cost
-from tatamu.kernels.grouped import accepts, readable, segment_table
+from tatamu.kernels.grouped import readable, segment_table
+from tatamu.kernels.grouped import unfit as accepts
 from tatamu.kernels.grouped_emit import GroupTile
 from tatamu.kernels.grouped_weight_grad_emit import (
     emit,
