@@ -11,13 +11,15 @@ from stage_runner import Fields, Kernel, unique
 
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
-    depthwise,
-    depthwise_emit,
     direct,
     direct_emit,
+    grouped,
+    grouped_emit,
     winograd,
     winograd_emit,
 )
+from tatamu.kernels.epilogue import PLAIN
+from tatamu.kernels.grouped_emit import GroupTile
 from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.problem import ConvProblem
 from tatamu.kernels.winograd_emit import WinogradTile
@@ -82,13 +84,13 @@ class Direct(Runner):
         super().__init__(module, fields, lambda p: direct.plan(p, target))
 
 
-class Depthwise(Runner):
-    """Depthwise convolution with one tile."""
+class Grouped(Runner):
+    """Grouped convolution with one tile; serves depthwise convolution, too."""
 
-    def __init__(self, tile: direct_emit.Tile, target: Target, *, debug: bool = False):
-        fields = depthwise_emit.fields(direct_emit.DTYPES[tile.dtype])
-        module = depthwise_emit.emit(tile, target, debug=debug)
-        super().__init__(module, fields, lambda p: depthwise.plan(p, target))
+    def __init__(self, tile: GroupTile, target: Target, *, debug: bool = False):
+        fields = grouped_emit.fields(direct_emit.DTYPES[tile.dtype])
+        module = grouped_emit.emit(tile, PLAIN, target, debug=debug)
+        super().__init__(module, fields, lambda p: grouped.plan(p, target))
 
 
 class Winograd(Runner):

@@ -13,6 +13,7 @@ from itertools import product
 
 import direct_runner
 from direct_cases import other_windows, winograd_tiles
+from grouped_cases import group_tiles
 from product_cases import EMITTERS, product_tiles
 from winograd_grad_cases import grad_tiles
 
@@ -21,6 +22,8 @@ from tatamu.kernels import (
     channel_norm_emit,
     direct,
     direct_emit,
+    grouped_emit,
+    grouped_weight_grad_emit,
     layer_norm_emit,
     packing_emit,
     padding_emit,
@@ -36,6 +39,7 @@ from tatamu.kernels import (
     winograd_emit,
     winograd_grad_emit,
 )
+from tatamu.kernels.epilogue import PLAIN
 from tatamu.kernels.formulas import FORMULAS
 from tatamu.kernels.resize import UNROLLED
 from tatamu.runtime import pool_emit
@@ -77,6 +81,12 @@ def modules(target: Target) -> Iterator[Module]:
             yield scatter_emit.emit(kind, dtype, target)
     yield from moving_modules(target)
     yield from folding_modules(target)
+    for group_tile in group_tiles(target):
+        yield grouped_emit.emit(group_tile, PLAIN, target)
+    for group_tile in group_tiles(target, weights=True):
+        yield grouped_weight_grad_emit.emit(group_tile, target)
+    for dtype, t in direct_emit.DTYPES.items():
+        yield grouped_weight_grad_emit.emit_gather(dtype, target.lanes(t), target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)

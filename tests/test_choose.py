@@ -115,7 +115,7 @@ def test_profile_says_what_runs_and_why_not_the_others() -> None:
     assert report.operations[0].ran.startswith("Winograd F(3×3, 3×3)")
     assert not kernels["direct"].refusal
     assert kernels["depthwise"].refusal == (
-        "groups have 64 input and 64 output channels; it needs 1 and 1"
+        "groups have 64 input and 64 output channels; it needs 1 input"
     )
     assert kernels["Winograd"].scratch > kernels["direct"].scratch > 0
     text = str(report)

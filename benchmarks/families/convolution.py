@@ -29,10 +29,37 @@ _1X1 = (
 _STRIDED = (conv(128, 56, 128, 3, 2), conv(256, 28, 256, 3, 2), conv(512, 14, 512, 3, 2))
 _FIRST = (conv(3, 224, 64, 7, 2), conv(3, 224, 64, 3), conv(3, 224, 32, 3, 2))
 _5X5 = (conv(64, 27, 192, 5),)
-_GROUPED = (conv(128, 56, 128, 3, groups=32), conv(256, 28, 256, 3, groups=32))
-_DEPTHWISE = (
-    conv(32, 112, 32, 3, groups=32), conv(144, 56, 144, 3, 2, groups=144),
-    conv(384, 14, 384, 3, groups=384),
+# ResNeXt-50 32x4d: the 3x3 layers of its four stages, and those that begin a stage.
+_GROUPED = tuple(
+    conv(channels, size, channels, 3, stride, groups=32)
+    for channels, size, stride in (
+        (128, 56, 1), (256, 28, 1), (512, 14, 1), (1024, 7, 1),
+        (256, 56, 2), (512, 28, 2), (1024, 14, 2),
+    )
+)  # fmt: skip
+
+
+def depthwise(channels: int, size: int, kernel: int, stride: int) -> Case:
+    """A layer in which each channel has a window of its own."""
+    return conv(channels, size, channels, kernel, stride, groups=channels)
+
+
+# MobileNetV2, MobileNetV3-Large and EfficientNet-B0, in the order of their sizes.
+_DEPTHWISE = tuple(
+    depthwise(*layer)
+    for layer in (
+        (16, 112, 3, 1), (32, 112, 3, 1), (64, 112, 3, 2), (96, 112, 3, 2),
+        (72, 56, 3, 1), (144, 56, 3, 1), (144, 56, 3, 2), (72, 56, 5, 2), (144, 56, 5, 2),
+        (192, 28, 3, 1), (192, 28, 3, 2), (240, 28, 3, 2), (120, 28, 5, 1), (240, 28, 5, 1),
+        (184, 14, 3, 1), (200, 14, 3, 1), (384, 14, 3, 1), (480, 14, 3, 1), (576, 14, 3, 1),
+        (672, 14, 3, 1), (576, 14, 3, 2), (480, 14, 5, 1), (672, 14, 5, 1), (672, 14, 5, 2),
+        (960, 7, 3, 1), (1152, 7, 3, 1), (960, 7, 5, 1), (1152, 7, 5, 1),
+    )
+)  # fmt: skip
+_GROUPED_BACKWARD = (
+    conv(128, 56, 128, 3, groups=32), conv(256, 28, 256, 3, groups=32),
+    conv(512, 28, 512, 3, 2, groups=32), depthwise(32, 112, 3, 1), depthwise(144, 56, 3, 1),
+    depthwise(144, 56, 3, 2), depthwise(384, 14, 3, 1), depthwise(240, 28, 5, 1),
 )  # fmt: skip
 
 FAMILIES = (
@@ -43,5 +70,6 @@ FAMILIES = (
     Family("5x5", _5X5, least=1.0),
     Family("grouped", _GROUPED, least=1.0),
     Family("depthwise", _DEPTHWISE, least=1.2),
+    Family("grouped backward", _GROUPED_BACKWARD, "backward", (2,), least=1.0),
     Family("3x3 backward", _3X3, "backward", (2,), mean=1.8),
 )

@@ -28,6 +28,7 @@ from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.conv_fft import FFTKernel
 from tatamu.ops.expand import sum_
 from tatamu.ops.folding import reduction
+from tatamu.ops.grouped_grad import GroupedGradKernel
 from tatamu.ops.index import cropped
 from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry
@@ -314,7 +315,8 @@ def _weight_grad_samples(random: np.random.Generator) -> Iterable[Sample]:
 
 def conv_kernels(role: Role) -> tuple[ConvKernel | FFTKernel, ...]:
     """The algorithms that can play a role, each an object of its own for each operation."""
-    compiled = tuple(ConvKernel(name, role) for name in ("Winograd", "depthwise", "direct"))
+    names = ("Winograd", "depthwise", "grouped", "direct")
+    compiled = tuple(ConvKernel(name, role) for name in names)
     return (*compiled, FFTKernel(role))
 
 
@@ -398,5 +400,10 @@ conv2d_weight_grad = Op(
     flops=_weight_grad_flops,
     bytes=moved_bytes,
     samples=_weight_grad_samples,
-    kernels=(FFTKernel("weight gradient"), WinogradGradKernel(), WeightGradKernel()),
+    kernels=(
+        FFTKernel("weight gradient"),
+        WinogradGradKernel(),
+        GroupedGradKernel(),
+        WeightGradKernel(),
+    ),
 )

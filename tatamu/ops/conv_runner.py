@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tatamu.kernels.grouped_weight_grad import GroupedWeightGradPlan
 from tatamu.kernels.plan import ConvPlan
 from tatamu.kernels.weight_grad import WeightGradPlan
 from tatamu.ops.array import Array, Numpy
@@ -173,7 +174,7 @@ def _as_slice(picked: Ints) -> slice:
 class WeightGradRunner:
     """One planned gradient of weights: lays out what it reads, adds up what threads summed."""
 
-    def __init__(self, plan: WeightGradPlan, *, reorder: bool):
+    def __init__(self, plan: WeightGradPlan | GroupedWeightGradPlan, *, reorder: bool):
         self._plan = plan
         self._launch = Launch(plan)
         self._gather = Launch(plan.gathering())
