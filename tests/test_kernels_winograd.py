@@ -175,33 +175,38 @@ def test_neon_in_the_emulator(dtype: str, outputs: int) -> None:
 
 TORCH = json.loads(Path(__file__).with_name("fixtures").joinpath("conv_error.json").read_text())
 # torch's other format adds in blocks, and is more exact than its faster one, channels_last: what
-# each transform's error is of that one's, at most.
-MOST_OF_BLOCKED = {4: 3.5, 3: 2.4, 2: 1.3}
+# each transform's error is of that one's, at most, by inputs per side.
+MOST_OF_BLOCKED = {6: 3.5, 5: 2.4, 4: 1.3}
+# And of the faster format, by window: torch adds up windows of 2x2 and 4x4 in blocks there, too,
+# and is more exact than the plain sum that they are measured by here.
+MOST_OF_FASTER = {2: 1.4, 3: 1.0, 4: 1.8, 5: 1.03}
 
 
 @every_isa
 @pytest.mark.parametrize("of_torch", TORCH["layers"], ids=lambda found: str(found["layer"]))
-def test_the_error_is_at_most_that_of_torch(isa: str, of_torch: dict[str, Any]) -> None:
+def test_the_error_is_about_that_of_torch_or_less(isa: str, of_torch: dict[str, Any]) -> None:
     """Of all transforms that such a layer may be given, against the faster of torch's formats."""
-    inputs, size, outputs = of_torch["layer"]
+    inputs, size, outputs, window = [*of_torch["layer"], 3][:4]
+    layer = square(window, pad=window // 2)
     random = np.random.default_rng(of_torch["seed"])
     x = np.maximum(random.standard_normal((1, size, size, inputs), np.float32), 0)
     x = x.transpose(0, 3, 1, 2)
-    w = random.standard_normal((outputs, inputs, 3, 3), np.float32)
-    w *= np.float32(np.sqrt(2 / (9 * inputs)))
-    right, _ = exact(SAME, x, w, None)
+    w = random.standard_normal((outputs, inputs, window, window), np.float32)
+    w *= np.float32(np.sqrt(2 / (window**2 * inputs)))
+    right, _ = exact(layer, x, w, None)
     faster, blocked = of_torch["channels_last"], of_torch["contiguous"]
     # torch's products were fused with their sums; without that instruction a little more is lost.
-    room = 1.0 if RUNNABLE[isa].fma else 1.05
-    forms = winograd.LEAST_INPUTS.items()
-    for side in (m for (m, kernel), least in forms if kernel == 3 and inputs >= least):
-        tile = winograd.tile_of(problem_of(SAME.spec(), x, outputs), RUNNABLE[isa], side)
-        error = abs(transformed(isa, tile, SAME, x, w) - right)
+    room = MOST_OF_FASTER[window] * (1.0 if RUNNABLE[isa].fma else 1.1)
+    problem = problem_of(layer.spec(), x, outputs)
+    for outputs_of_tile in winograd.allowed(problem):
+        tile = winograd.tile_of(problem, RUNNABLE[isa], outputs_of_tile)
+        error = abs(transformed(isa, tile, layer, x, w) - right)
         rms = np.sqrt((error**2).mean()) / right.std()
-        assert rms <= room * faster["rms"], side
-        assert error.max() / right.std() <= faster["largest"], side
-        assert error.max() / abs(right).max() <= faster["of_largest"], side
-        assert rms <= MOST_OF_BLOCKED[side] * blocked["rms"], side
+        assert rms <= room * faster["rms"], tile
+        if window in (3, 5):
+            assert error.max() / right.std() <= faster["largest"], tile
+            assert error.max() / abs(right).max() <= faster["of_largest"], tile
+            assert rms <= MOST_OF_BLOCKED[tile.side] * blocked["rms"], tile
 
 
 # ---- one result from another ---------------------------------------------------------------------

@@ -321,16 +321,19 @@ def conv_kernels(role: Role) -> tuple[ConvKernel | FFTKernel, ...]:
 
 
 def set_winograd(enabled: bool) -> None:
-    """Let 3x3 convolutions of stride 1 use Winograd's algorithm (the default), or not.
+    """Let small windows of stride 1 use Winograd's algorithm (the default), or not.
 
-    It is two to four times as fast as adding up the products in order. The size of its tiles is
-    chosen so that the float32 error (root mean square) of outputs and input gradients is no larger
-    than that of a plain sum, nor that of weight gradients than that of a plain sum over all pixels;
-    float64 is accurate to a few units in the last place. A NaN or an infinity in the input spreads
-    over its tile of up to 4x4 outputs (in weight gradients over all nine taps of its channel),
-    numbers near the end of float32's range may overflow, and results differ in the last bits
-    between shapes. The same goes for large kernels, which are done by fast Fourier transform in
-    tiles of any size. Switched off, every sum is taken in plain order.
+    Those are 2x2 to 5x5, above all 3x3. It is two to four times as fast as adding up the products
+    in order. The size of its tiles is chosen so that the float32 error (root mean square) of
+    outputs and input gradients is no larger than that of a plain sum, nor that of weight gradients
+    than that of a plain sum over all pixels. (3x3 windows: no larger than PyTorch's in its
+    channels-last format, and for weight gradients in its contiguous one; where PyTorch adds in
+    blocks, as it does in the other format, it is two to four times as exact.) float64 is accurate
+    to a few units in the last place. A NaN or an infinity in the input spreads over its tile of up
+    to 4x4 outputs (in weight gradients over all nine taps of its channel), numbers near the end of
+    float32's range may overflow, and results differ in the last bits between shapes. The same goes
+    for large kernels, which are done by fast Fourier transform in tiles of any size. Switched off,
+    every sum is taken in plain order.
 
     >>> import tatamu
     >>> tatamu.set_winograd(False)
