@@ -12,6 +12,7 @@ from tatamu.stage import Target
 
 # A work item reads about so much: it stays in the second cache, and outlasts being handed out.
 LEAST_BYTES = 16 << 10
+ALONE_BYTES = 48 << 10
 MOST_BYTES = 128 << 10
 # Items are made smaller where that makes about this many.
 ITEMS = 32
@@ -86,7 +87,9 @@ def folded(
 
 
 def grain(nbytes: int) -> int:
-    """How much of ``nbytes`` a work item is to read."""
+    """How much of ``nbytes`` a work item is to read; all of it where handing out takes longer."""
+    if nbytes <= ALONE_BYTES:
+        return MOST_BYTES
     return min(MOST_BYTES, max(LEAST_BYTES, nbytes // ITEMS))
 
 
