@@ -514,3 +514,16 @@ def test_the_pool_is_compiled_once() -> None:
     assert compiled.counts.compiled + compiled.counts.from_disk <= before + 1
     assert pools[0].address != pools[1].address
     assert all(pool.address % 64 == 0 for pool in pools)
+
+
+def test_short_jobs_in_close_succession_wake_a_worker() -> None:
+    stream = threads._Stream()
+    gap = threads.STREAM_GAP_NS
+    close = []
+    for now in (0, gap // 2, gap, gap + 1, gap + 2):
+        close.append(stream.joined(now))
+        stream.ended = now
+    assert close == [i >= threads.STREAM_JOBS for i in range(1, 6)]
+    assert not stream.joined(stream.ended + gap)  # a pause ends the stream
+    stream.ended += gap
+    assert not stream.joined(stream.ended + 1)

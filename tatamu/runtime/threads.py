@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ from tatamu.stage import host
 
 MOST_THREADS = 1024
 
-# Waking a sleeping worker costs some 10 µs: shorter jobs leave it asleep.
+# Waking a sleeping worker costs some 10 µs: shorter jobs leave it asleep, unless several have come
+# so close upon one another that a worker, once awake, would not have gone to sleep between them.
 WAKE_US = 80
+STREAM_GAP_NS = 30_000
+STREAM_JOBS = 3
 
 _DISPATCH = ctypes.CFUNCTYPE(
     None,
@@ -187,7 +191,31 @@ def run_with(address: int, args: Any, items: int, threads: int, wake: bool = Tru
     pool = _pool
     if pool is None or len(pool.workers) < threads - 1:
         pool = _started(threads)
+    if not wake:
+        wake = _stream.joined(perf_counter_ns())
     pool.dispatch(pool.address, address, args, items, threads, wake)
+    _stream.ended = perf_counter_ns()
+
+
+class _Stream:
+    """Short jobs in close succession, as the layers of a small network are.
+
+    Threads may get in each other's way here; then a worker is woken a job sooner or later.
+    """
+
+    __slots__ = ("count", "ended")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ended = 0
+
+    def joined(self, now: int) -> bool:
+        """Count a short job that begins now; whether enough have come without a pause."""
+        self.count = self.count + 1 if now - self.ended < STREAM_GAP_NS else 0
+        return self.count >= STREAM_JOBS
+
+
+_stream = _Stream()
 
 
 def _started(threads: int) -> Pool:
