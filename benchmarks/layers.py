@@ -122,8 +122,10 @@ def sample(array: Any) -> Any:
     return flat[:: max(1, flat.size // 10_000)]
 
 
-def measure(peer: Peer, case: Case, what: str, threads: int, rounds: int) -> dict[str, Any]:
+def measure(peer: Peer, family: Family, case: Case, threads: int, rounds: int) -> dict[str, Any]:
     """One row: our time, PyTorch's two, and the ratio."""
+    what = family.what
+    memory = family.memory and what == "forward"
     tatamu.set_num_threads(threads)
     run, out = prepare(case, what)
     peer.ask(ask="prepare", **case.request(what))
@@ -144,7 +146,17 @@ def measure(peer: Peer, case: Case, what: str, threads: int, rounds: int) -> dic
         "tatamu_ms": round(1e3 * statistics.median(ours), 4),
         **{f"torch_{name}_ms": round(value, 4) for name, value in milliseconds.items()},
         "error": None if case.once else error(case, out, peer),
+        **bandwidth(case, out, threads, statistics.median(ours), memory),
     }  # fmt: skip
+
+
+def bandwidth(case: Case, out: Any, threads: int, seconds: float, memory: bool) -> dict[str, Any]:
+    """What share of the speed of reading the same bytes, now, the forward call reaches."""
+    if not memory:
+        return {}
+    nbytes = 4 * sum(math.prod(shape) for shape in (*case.inputs, out.shape) if shape is not None)
+    reading = machine.read_bandwidth(nbytes, threads)
+    return {"of_bandwidth": round(nbytes / seconds / 1e9 / reading, 2)}
 
 
 def line(family: Family, row: dict[str, Any]) -> str:
@@ -199,7 +211,7 @@ def main() -> None:
         own = []
         for case in family.cases:
             for threads in family.threads:
-                row = measure(peer, case, family.what, threads, options.rounds)
+                row = measure(peer, family, case, threads, options.rounds)
                 own.append({"family": family.name, **row})
                 print(line(family, row), flush=True)
         rows += own

@@ -41,7 +41,8 @@ class Case:
 class Family:
     """Cases measured the same way. ``what`` is "forward" or "backward" (all inputs' gradients).
 
-    ``least`` and ``mean`` are the ratios to reach: by each case, and by their geometric mean.
+    ``least`` and ``mean`` are the ratios to reach: by each case, and by their geometric mean. Those
+    that wait for ``memory`` are compared with the speed of reading as many bytes, too.
     """
 
     name: str
@@ -50,3 +51,4 @@ class Family:
     threads: tuple[int, ...] = (1, 2)
     least: float | None = None
     mean: float | None = None
+    memory: bool = False

@@ -36,6 +36,7 @@ FAMILIES = (
             Case("instance_norm", ((1, 64, 128, 128),)),
         ),
         least=1.0,
+        memory=True,
     ),
     Family(
         "softmax",
@@ -46,6 +47,7 @@ FAMILIES = (
             Case("log_softmax", ((1, 21, 256, 256),), {"dim": 1}),
         ),
         least=1.0,
+        memory=True,
     ),
     Family(
         "reduction",
@@ -55,6 +57,7 @@ FAMILIES = (
             for options in ({}, {"dim": [2, 3]})
         ),
         least=1.0,
+        memory=True,
     ),
     Family(
         "normalization backward",
@@ -70,5 +73,6 @@ FAMILIES = (
         what="backward",
         threads=(2,),
         least=1.0,
+        memory=True,
     ),
 )

@@ -45,8 +45,8 @@ _RESIZING = (
 )
 
 FAMILIES = (
-    Family("pointwise", _POINTWISE, least=1.0),
-    Family("pointwise backward", _BACKWARD, "backward", (2,), least=1.0),
-    Family("padding", _PADDING, least=1.0),
-    Family("resizing", _RESIZING, least=1.0),
+    Family("pointwise", _POINTWISE, least=1.0, memory=True),
+    Family("pointwise backward", _BACKWARD, "backward", (2,), least=1.0, memory=True),
+    Family("padding", _PADDING, least=1.0, memory=True),
+    Family("resizing", _RESIZING, least=1.0, memory=True),
 )

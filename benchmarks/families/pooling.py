@@ -43,9 +43,9 @@ _VOLUMES = (
 _BACKWARD = (_max(64, 112, 3, 2, 1), _avg(256, 28, 2, 2))
 
 FAMILIES = (
-    Family("max pooling", _MAX, least=1.0),
-    Family("average pooling", _AVG, least=1.0),
-    Family("adaptive pooling", _ADAPTIVE, least=1.0),
-    Family("pooling of volumes", _VOLUMES, least=1.0),
-    Family("pooling backward", _BACKWARD, "backward", (2,), least=1.0),
+    Family("max pooling", _MAX, least=1.0, memory=True),
+    Family("average pooling", _AVG, least=1.0, memory=True),
+    Family("adaptive pooling", _ADAPTIVE, least=1.0, memory=True),
+    Family("pooling of volumes", _VOLUMES, least=1.0, memory=True),
+    Family("pooling backward", _BACKWARD, "backward", (2,), least=1.0, memory=True),
 )
