@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -197,6 +196,8 @@ def _report(candidate: Candidate, event: Event, call: Call, measure: bool) -> Ke
 
 def _measured(runner: Runner, event: Event, call: Call) -> float:
     """Median seconds of a run, outputs allocated anew each time as in use."""
+    from statistics import median
+
     outs = call.op.shape(call)
     inputs = event.inputs
 
@@ -211,7 +212,7 @@ def _measured(runner: Runner, event: Event, call: Call) -> float:
     end = time.perf_counter() + SECONDS
     while len(times) < LEAST_RUNS or time.perf_counter() < end:
         times.append(once())
-    return statistics.median(times)
+    return median(times)
 
 
 def _outputs(op: Op, outs: Sequence[Any]) -> tuple[Array, ...]:

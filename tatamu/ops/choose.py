@@ -7,7 +7,6 @@ number of threads in use, so that any number gives the same bits.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -146,6 +145,8 @@ def _plan_anew() -> None:
 
 def tuned_name(call: Call) -> str:
     """A name for the call, the same on every run, for this machine."""
+    from hashlib import sha256
+
     from tatamu.runtime import machine
     from tatamu.stage.target import host
 
@@ -159,7 +160,7 @@ def tuned_name(call: Call) -> str:
         target.tag if target else "",
         machine.cores(),
     ]
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+    return sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 @cache
