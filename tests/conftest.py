@@ -1,4 +1,8 @@
-"""One kernel cache for the whole run, quick and nightly cases, and what compiling has cost."""
+"""One kernel cache for the whole run, three tiers of cases, and what compiling has cost.
+
+``-m quick`` leaves out what is marked slow; without ``-m`` all but what is marked nightly runs;
+``-m nightly`` runs that alone.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=5000)
 
+# Kernels that all tests but the nightly ones may compile in one process.
+MOST_KERNELS = 600
+
 _own_folder = pytest.StashKey[str]()
 
 
@@ -41,28 +48,54 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave nightly cases out unless they are asked for."""
+    """Mark as quick what is not slow; leave nightly cases out unless they are asked for."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("slow", "nightly")):
+            item.add_marker(pytest.mark.quick)
     if _wants_nightly(config):
         return
     left_out = pytest.mark.skip(reason="nightly; ask for it with -m nightly")
     for item in items:
-        if "nightly" in item.keywords:
+        if item.get_closest_marker("nightly"):
             item.add_marker(left_out)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that compiled too many kernels has failed."""
+    if exitstatus == pytest.ExitCode.OK and _too_many(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
     """What this run spent on machine code, in this process."""
     compiler = sys.modules.get("tatamu.stage.compile")
     if compiler is None:
         terminalreporter.write_line("kernels: none were needed")
         return
-    runtime = sys.modules.get("tatamu.runtime.compiled")
-    kernels = 0 if runtime is None else runtime.counts.compiled
     terminalreporter.write_line(
-        f"kernels compiled: {kernels}; with the snippets of the staging layer's own tests "
+        f"kernels compiled: {_compiled()}; with the snippets of the staging layer's own tests "
         f"{compiler.work.objects} objects, {compiler.work.seconds:.1f} s in LLVM"
     )
+    if _too_many(config):
+        terminalreporter.write_line(
+            f"FAILED: these tests compiled {_compiled()} kernels, and fewer than {MOST_KERNELS} "
+            "are allowed; mark combinations that show nothing new as nightly (tests/covering.py)",
+            red=True,
+        )
+
+
+def _compiled() -> int:
+    """How many kernels this process has compiled."""
+    runtime = sys.modules.get("tatamu.runtime.compiled")
+    return 0 if runtime is None else runtime.counts.compiled
+
+
+def _too_many(config: pytest.Config) -> bool:
+    return _compiled() >= MOST_KERNELS and not _wants_nightly(config)
 
 
 def _wants_nightly(config: pytest.Config) -> bool:

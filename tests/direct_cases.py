@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from covering import varied
 
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import direct, winograd
@@ -86,6 +87,7 @@ every_tile = pytest.mark.parametrize(
 )
 every_isa = pytest.mark.parametrize("isa", RUNNABLE)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+every_isa_and_dtype = varied("isa,dtype", product(RUNNABLE, DTYPES), ids="{}-{}".format)
 
 
 # ---- the kernel, and what is right ---------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Emits every kernel of the project for one target and prints each object's undefined symbols.
 
 Run by test_stage_objects.py in a process of its own, since LLVM ends the process where it fails:
-    python tests/emit_all.py ISA
+    python tests/emit_all.py ISA few|all
+
+Of tiles either few, that show every element type, width, window and the like, or all of them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import direct_runner
+from covering import Which, covering
 from direct_cases import other_windows, winograd_tiles
 from grouped_cases import group_tiles
 from product_cases import EMITTERS, product_tiles
@@ -53,37 +56,37 @@ FUNCTIONS = (
 )  # fmt: skip
 
 
-def modules(target: Target) -> Iterator[Module]:
+def modules(target: Target, which: Which) -> Iterator[Module]:
     """Every kernel, of every tile that a layer can get; yardsticks, thread pool, functions."""
     tiles = {
         direct.choose_tile(direct_runner.problem(ConvSpec.make(3), dtype, (1, 8, 9, 9), n), target)
         for dtype in direct_emit.DTYPES
         for n in range(1, 129)
     }
-    for tile in sorted(tiles, key=str):
+    for tile in which(sorted(tiles, key=str)):
         yield direct_emit.emit(tile, target)
-    for winograd_tile in (*winograd_tiles(target), *other_windows(target)):
+    for winograd_tile in which([*winograd_tiles(target), *other_windows(target)]):
         yield winograd_emit.emit(winograd_tile, target)
-    for kernel, product_tile in product_tiles(target):
+    for kernel, product_tile in which(product_tiles(target)):
         yield EMITTERS[kernel].emit(product_tile, target)
-    for dtype, (outputs, kernel) in product(direct_emit.DTYPES, winograd.LEAST_INPUTS):
+    for dtype, (outputs, kernel) in which(product(direct_emit.DTYPES, winograd.LEAST_INPUTS)):
         yield packing_emit.emit_winograd(dtype, outputs, kernel, target)
     for dtype in direct_emit.DTYPES:
         yield packing_emit.emit_direct(dtype, target)
-    for grad_tile in grad_tiles(target):
+    for grad_tile in which(grad_tiles(target)):
         yield winograd_grad_emit.emit_transform(grad_tile, target)
         yield winograd_grad_emit.emit(grad_tile, target)
+    pools = product(direct_emit.DTYPES, pooling_emit.KINDS, pooling_emit.WAYS)
+    for dtype, kind, way in which([p for p in pools if pooling_emit.serves(*p[1:])]):
+        yield pooling_emit.emit(kind, dtype, way, target)
     for dtype in direct_emit.DTYPES:
-        for kind, way in product(pooling_emit.KINDS, pooling_emit.WAYS):
-            if pooling_emit.serves(kind, way):
-                yield pooling_emit.emit(kind, dtype, way, target)
         for kind in scatter_emit.KINDS:
             yield scatter_emit.emit(kind, dtype, target)
     yield from moving_modules(target)
     yield from folding_modules(target)
-    for group_tile in group_tiles(target):
+    for group_tile in which(group_tiles(target)):
         yield grouped_emit.emit(group_tile, PLAIN, target)
-    for group_tile in group_tiles(target, weights=True):
+    for group_tile in which(group_tiles(target, weights=True)):
         yield grouped_weight_grad_emit.emit(group_tile, target)
     for dtype, t in direct_emit.DTYPES.items():
         yield grouped_weight_grad_emit.emit_gather(dtype, target.lanes(t), target)
@@ -134,6 +137,7 @@ def folding_modules(target: Target) -> Iterator[Module]:
 
 if __name__ == "__main__":
     chosen = TARGETS[sys.argv[1]]
-    codes = {m.name: object_code(m.text(), chosen) for m in modules(chosen)}
+    which = {"few": covering, "all": list}[sys.argv[2]]
+    codes = {m.name: object_code(m.text(), chosen) for m in modules(chosen, which)}
     found = {name: sorted(elf.symbols(code).undefined) for name, code in codes.items()}
     print(json.dumps(found))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import RUNNABLE
 
 import tatamu
 from tatamu.dtypes import BY_NAME
@@ -16,8 +15,6 @@ from tatamu.ops.layout import axis_order
 from tatamu.ops.planned import PlannedRunner, StagedRunner
 
 Numpy = Any
-every_isa = pytest.mark.parametrize("isa", RUNNABLE)
-every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 NHWC, NCHW = (0, 2, 3, 1), (0, 1, 2, 3)
 ORDERS = pytest.mark.parametrize("order", [NCHW, NHWC], ids=["NCHW", "NHWC"])
 

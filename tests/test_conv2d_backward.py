@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from covering import varied
 from direct_cases import TARGETS, every_dtype, tiles_of
 from test_kernels_assembly import spills
 
@@ -136,6 +137,7 @@ WEIGHT_CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...
     ((1, 4, 3, 3), (6, 4, 2, 2), {"padding": 5}),
     ((1, 1, 40, 90), (1, 1, 7, 7), {"padding": 3}),
 )
+WEIGHT_CASES_OF_DTYPES = [(t, *c) for t in ("float32", "float64") for c in WEIGHT_CASES]
 
 
 def weight_gradient(
@@ -153,8 +155,7 @@ def weight_gradient(
     return g, np.array(leaf.grad), ran
 
 
-@pytest.mark.parametrize(("shape", "weights", "arguments"), WEIGHT_CASES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@varied("dtype,shape,weights,arguments", WEIGHT_CASES_OF_DTYPES, WEIGHT_CASES_OF_DTYPES[:12])
 def test_each_weight_gets_what_its_products_say(
     shape: tuple[int, ...], weights: tuple[int, ...], arguments: dict[str, Any], dtype: str
 ) -> None:

@@ -9,8 +9,8 @@ from direct_cases import (
     RUNNABLE,
     Layer,
     Numpy,
-    every_dtype,
     every_isa,
+    every_isa_and_dtype,
     exact,
     launch,
     same,
@@ -68,8 +68,7 @@ def agrees(isa: str, layer: Layer, x: Numpy, bias: bool = True) -> None:
     assert (abs(convolve(isa, layer, x, w, b) - right) <= bound).all()
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 @pytest.mark.parametrize("channels", [5, 37])
 def test_against_the_definition(isa: str, dtype: str, layer: Layer, channels: int) -> None:
@@ -133,8 +132,7 @@ def test_what_is_not_finite_stays_where_it_belongs(isa: str) -> None:
     assert np.array_equal(y[~touched], clean[~touched])
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_it_touches_nothing_outside(isa: str, dtype: str) -> None:
     target = RUNNABLE[isa]
     spec = ConvSpec.make(3, (1, 2), (1, 2), groups=21)

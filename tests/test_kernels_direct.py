@@ -21,8 +21,8 @@ from direct_cases import (
     convolve,
     correlate,
     embed,
-    every_dtype,
     every_isa,
+    every_isa_and_dtype,
     every_tile,
     planned,
     problem_of,
@@ -66,8 +66,7 @@ def test_every_width_of_picture(isa: str, tile: Tile) -> None:
             check_layer(isa, layer, channels_last(tile.dtype, 2, 3, 2, width), outputs)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_every_number_of_channels(isa: str, dtype: str) -> None:
     for channels in range(1, 71):
         check_layer(isa, square(3, pad=1), channels_last(dtype, 1, channels, 3, 8), 5)
@@ -75,8 +74,7 @@ def test_every_number_of_channels(isa: str, dtype: str) -> None:
         check_layer(isa, square(3), channels_last(dtype, 1, 4, 4, 5), channels)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize(
     ("groups", "inputs", "outputs"),
     [
@@ -107,8 +105,7 @@ def test_the_convolution_that_hardly_touches_its_picture(isa: str) -> None:
         check_layer(isa, layer, np.ascontiguousarray(x), 3)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_one_pixel(isa: str, dtype: str) -> None:
     for kernel, stride, pad in ((1, 1, 0), (1, 3, 0), (3, 1, 1), (3, 2, 1), (5, 3, 2), (7, 1, 3)):
         x = channels_last(dtype, 3, 5, 1, 1)
@@ -125,8 +122,7 @@ def test_windows_that_lie_in_the_padding_altogether(isa: str) -> None:
     assert (y[:, :, 0, 0] == bias).all()
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize(
     ("channels", "kernel", "outputs"),
     [(513, 1, 67), (513, 7, 32), (600, 3, 67), (700, 5, 40), (1030, 3, 130)],
@@ -155,8 +151,7 @@ def test_no_picture_at_all(isa: str) -> None:
 # ---- how the input lies --------------------------------------------------------------------------
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("gaps", [(0, 0, 0, 0), (2, 0, 0, 0), (0, 3, 0, 0), (0, 0, 5, 0),
                                   (0, 0, 0, 7), (1, 2, 3, 4)])  # fmt: skip
 def test_views_of_channels_last_arrays(isa: str, dtype: str, gaps: tuple[int, ...]) -> None:
@@ -165,8 +160,7 @@ def test_views_of_channels_last_arrays(isa: str, dtype: str, gaps: tuple[int, ..
         check_layer(isa, layer, x, 10)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("gaps", [(0, 0, 0, 0), (2, 0, 0, 0), (0, 3, 0, 0), (0, 0, 5, 0),
                                   (0, 0, 0, 7), (1, 2, 3, 4)])  # fmt: skip
 def test_views_of_planar_arrays(isa: str, dtype: str, gaps: tuple[int, ...]) -> None:
@@ -275,8 +269,7 @@ def test_thousands_of_things(case: tuple[str, Layer, Numpy, int, int]) -> None:
 # ---- numbers that are none, and numbers next to nothing ------------------------------------------
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_stays_where_convolution_puts_it(
     isa: str, dtype: str, bad: float

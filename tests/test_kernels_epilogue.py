@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from covering import varied
 from direct_cases import (
     GUARD,
     RUNNABLE,
     SENTINEL,
     Layer,
     channels_last,
-    every_isa,
     exact,
     square,
     weights_for,
@@ -94,8 +95,7 @@ def test_every_end_of_every_algorithm(isa: str, algorithm: str, activation: str)
     assert (abs(got - right) <= slack).all()
 
 
-@every_isa
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@varied("isa,algorithm", product(RUNNABLE, ALGORITHMS))
 def test_outputs_may_have_gaps_and_residuals_other_strides(isa: str, algorithm: str) -> None:
     x = channels_last("float32", 2, 16, 8, 10)
     w, bias = weights_for(LAYER, x, 20)

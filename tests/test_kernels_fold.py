@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE
-from fold_cases import NCHW, NHWC, ORDERS, every_dtype, every_isa, laid, on_threads, run, seen
+from direct_cases import HOST, RUNNABLE, every_isa, every_isa_and_dtype
+from fold_cases import NCHW, NHWC, ORDERS, laid, on_threads, run, seen
 from hypothesis import given
 from hypothesis import strategies as st
 from test_kernels_assembly import spills
@@ -56,8 +56,7 @@ def check(isa: str, x: Any, axes: tuple[int, ...]) -> None:
     np.testing.assert_allclose(std, wide.std(axes).astype(float), rtol=20 * eps, atol=eps)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @ORDERS
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_set_of_axes(isa: str, dtype: str, order: Any, shape: Any) -> None:
@@ -112,8 +111,7 @@ def test_sums_are_as_good_as_float64_s(isa: str, order: Any) -> None:
         assert (abs(reduced(isa, x, axes, "sum") / right - 1) < 1.2e-7).all()
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("axes", [(1,), (0,), (0, 1)])
 def test_what_is_not_finite(isa: str, dtype: str, axes: Any) -> None:
     x = np.random.default_rng(5).standard_normal((70, 90)).astype(dtype)

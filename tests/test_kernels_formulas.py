@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from direct_cases import RUNNABLE, every_dtype, every_isa
+from direct_cases import RUNNABLE, every_isa_and_dtype
 
 from tatamu.kernels.formulas import FORMULAS
 from tatamu.kernels.problem import DTYPES
@@ -160,16 +160,14 @@ def test_every_formula_is_tried() -> None:
     assert {*FUNCTIONS, *SLOPES, *PAIRS} == set(NAMES)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_functions(isa: str, dtype: str) -> None:
     for name, (function, given) in FUNCTIONS.items():
         a, b = numbers(name, dtype)
         close(dtype, run(isa, name, a, b), function(a.astype(float), *given), name)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_pairs(isa: str, dtype: str) -> None:
     for name, function in PAIRS.items():
         a, b = numbers(name, dtype)
@@ -177,8 +175,7 @@ def test_pairs(isa: str, dtype: str) -> None:
         close(dtype, run(isa, name, a, b), function(a.astype(float), b.astype(float)), name)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_slopes_are_central_differences(isa: str, dtype: str) -> None:
     for name, of in SLOPES.items():
         function, given = FUNCTIONS[of]
@@ -196,8 +193,7 @@ def close(
     assert error <= max(ulps * float(np.finfo(dtype).eps), least), (name, error)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_nan_stays(isa: str, dtype: str) -> None:
     a, b = np.full(COUNT, np.nan, dtype), np.ones(COUNT, dtype)
     for name in FUNCTIONS:
@@ -213,8 +209,7 @@ def test_nan_stays(isa: str, dtype: str) -> None:
     assert (run(isa, "threshold_grad", b, a) == 1).all()
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_infinities_and_zeros(isa: str, dtype: str) -> None:
     a = np.resize(np.array([np.inf, -np.inf, 0.0, -0.0], dtype), COUNT)
     wanted = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from covering import Which, few_and_all, varied
 from direct_cases import (
     GUARD,
     HOST,
@@ -48,7 +50,6 @@ LAYERS = (
     Layer((3, 3), (2, 2), pads=((1, 1), (2, 2))),
     Layer((2, 3), (1, 3), (2, 2), ((2, 2), (4, 4))),
 )
-every_group = pytest.mark.parametrize("group", GROUPS, ids="{0[0]}x{0[1]}to{0[2]}".format)
 every_layer = pytest.mark.parametrize("layer", LAYERS, ids=str)
 
 
@@ -84,17 +85,14 @@ def agrees(isa: str, layer: Layer, x: Numpy, w: Numpy, bias: Numpy | None) -> No
     assert (abs(y - right) <= bound).all()
 
 
-@every_isa
-@every_group
-@every_layer
+@varied("isa,group,layer", product(RUNNABLE, GROUPS, LAYERS))
 def test_against_the_definition(isa: str, group: tuple[int, int, int], layer: Layer) -> None:
     agrees(isa, *numbers(layer, group, "float32", 2, 11, 33))
 
 
-@every_isa
-@pytest.mark.parametrize("group", GROUPS[:2])
-def test_in_double_precision(isa: str, group: tuple[int, int, int]) -> None:
-    agrees(isa, *numbers(LAYERS[0], group, "float64", 1, 6, 17))
+@varied("isa,group,dtype", product(RUNNABLE, GROUPS[:2], ["float64"]))
+def test_in_double_precision(isa: str, group: tuple[int, int, int], dtype: str) -> None:
+    agrees(isa, *numbers(LAYERS[0], group, dtype, 1, 6, 17))
 
 
 @every_isa
@@ -164,15 +162,14 @@ def finished(epilogue: Epilogue, y: Numpy, r: Numpy) -> Numpy:
     return np.maximum(y, 0) if epilogue.activation == "relu" else y / (1 + np.exp(-y))
 
 
-@every_isa
-@pytest.mark.parametrize(
-    ("epilogue", "group"),
-    [
-        (Epilogue("relu", residual=True), (5, 4, 4)),
-        (Epilogue("silu", residual=True), (37, 1, 1)),
-        (Epilogue("silu"), (20, 1, 1)),
-    ],
+ENDS = (
+    (Epilogue("relu", residual=True), (5, 4, 4)),
+    (Epilogue("silu", residual=True), (37, 1, 1)),
+    (Epilogue("silu"), (20, 1, 1)),
 )
+
+
+@varied("isa,epilogue,group", [(isa, *end) for isa in RUNNABLE for end in ENDS])
 def test_epilogues_and_outputs_with_gaps(
     isa: str, epilogue: Epilogue, group: tuple[int, int, int]
 ) -> None:
@@ -241,9 +238,10 @@ def test_on_neon() -> None:
 @pytest.mark.skipif(HOST is None, reason="there is no compiler")
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("weights", [False, True], ids=["outputs", "weights"])
-def test_no_tile_keeps_a_vector_on_the_stack(name: str, weights: bool) -> None:
+@few_and_all
+def test_no_tile_keeps_a_vector_on_the_stack(name: str, weights: bool, which: Which) -> None:
     target = TARGETS[name]
-    for tile in group_tiles(target, weights=weights):
+    for tile in which(group_tiles(target, weights=weights)):
         module = sums_emit.emit(tile, target) if weights else grouped_emit.emit(tile, PLAIN, target)
         assert spills(assembly(module.text(), target), target) == [], tile
 
@@ -297,9 +295,7 @@ def sums_agree(isa: str, layer: Layer, group: tuple[int, int, int], dtype: str) 
     assert (abs(dw - sums(*wide)) <= bound * (1 if dtype == "float32" else 2)).all()
 
 
-@every_isa
-@pytest.mark.parametrize("group", [(37, 1, 1), (5, 4, 4), (2, 16, 16)])
-@every_layer
+@varied("isa,group,layer", product(RUNNABLE, [(37, 1, 1), (5, 4, 4), (2, 16, 16)], LAYERS))
 def test_each_weight_gets_its_sum(isa: str, group: tuple[int, int, int], layer: Layer) -> None:
     sums_agree(isa, layer, group, "float32")
 

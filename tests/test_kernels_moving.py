@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import GUARD, HOST, RUNNABLE, every_dtype, every_isa
+from covering import varied
+from direct_cases import GUARD, HOST, RUNNABLE, every_isa_and_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,8 +58,7 @@ def reordered(target: Target, x: Numpy, to: Numpy, workers: int = 1) -> None:
     Launch(reorder.plan(problem, target))((x.ctypes.data, to.ctypes.data), workers)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_reordering_there_and_back(isa: str, dtype: str, shape: tuple[int, ...]) -> None:
     x = noise(shape, dtype)
@@ -137,8 +138,7 @@ def by_numpy(x: Numpy, widths: list[tuple[int, int]], mode: str, value: float) -
     return np.pad(x, grown, mode=mode, **options)  # type: ignore[call-overload,no-any-return]
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("channels", [1, 3, 20])
 def test_padding(isa: str, dtype: str, mode: str, channels: int) -> None:
@@ -200,9 +200,7 @@ def mixed(target: Target, problem: ResizeProblem, x: Numpy, workers: int = 1) ->
     return y
 
 
-@every_isa
-@pytest.mark.parametrize("mode", RESIZED)
-@pytest.mark.parametrize("channels", [1, 3, 21])
+@varied("isa,mode,channels", product(RUNNABLE, RESIZED, [1, 3, 21]))
 def test_resizing(isa: str, mode: str, channels: int) -> None:
     kind, before, after = RESIZED[mode]
     rows, pixels = Resampling(kind, before, after), Resampling(kind, before + 2, after)

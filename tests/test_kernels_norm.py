@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE
-from fold_cases import NCHW, NHWC, ORDERS, every_dtype, every_isa, laid, on_threads, run, seen
+from direct_cases import HOST, RUNNABLE, every_isa, every_isa_and_dtype
+from fold_cases import NCHW, NHWC, ORDERS, laid, on_threads, run, seen
 from hypothesis import given
 from hypothesis import strategies as st
 from test_kernels_assembly import spills
@@ -92,8 +92,7 @@ def check_channels(isa: str, x: Any, members: int | None, affine: bool = True) -
     close(db, g.astype(np.float64).sum((0, 2, 3)), dtype, 200)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @ORDERS
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_batch_and_groups(isa: str, dtype: str, order: Any, shape: Any) -> None:
@@ -130,8 +129,7 @@ def test_a_mean_of_ten_thousand(isa: str, order: Any) -> None:
         close(y, back((flat - flat.mean(1, keepdims=True)) * rstd), "float32", 4)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @ORDERS
 def test_inference(isa: str, dtype: str, order: Any) -> None:
     x = laid(numbers((3, 37, 9, 11), dtype), order)
@@ -199,8 +197,7 @@ def check_rows(isa: str, x: Any, axes: tuple[int, ...], affine: bool = True) -> 
     close(db, g.astype(np.float64).sum(summed), dtype, 200)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 def test_layer_norm(isa: str, dtype: str) -> None:
     check_rows(isa, numbers((5, 7, 19), dtype), (2,))
     check_rows(isa, numbers((60, 96), dtype, mean=3), (1,), affine=False)
@@ -247,8 +244,7 @@ def check_softmax(isa: str, x: Any, axis: int) -> None:
         close(dx, gradient, dtype, 40)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize(
     ("shape", "axis", "order"),
     [
@@ -276,8 +272,7 @@ def test_softmax_of_any_size(isa: str, rows: int, size: int, last: bool) -> None
     check_softmax(isa, numbers((rows, size), "float32") * np.float32(4), int(last))
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("size", [5, 100])
 def test_softmax_of_what_is_not_finite(isa: str, dtype: str, axis: int, size: int) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE, Numpy, every_isa, noise
+from covering import varied
+from direct_cases import HOST, RUNNABLE, Numpy, every_isa, every_isa_and_dtype, noise
 from stage_runner import Kernel, unique
 from winograd_cases import matrices
 
@@ -61,8 +62,7 @@ def winograd_plan(isa: str, dtype: str, inputs: int, outputs: int, side: int) ->
 CHANNELS = ((16, 64), (5, 3), (70, 100), (33, 17), (1, 1))
 
 
-@every_isa
-@pytest.mark.parametrize(("dtype", "side"), list(product(DTYPES, (4, 3, 2))))
+@varied("isa,dtype,side", product(RUNNABLE, DTYPES, (4, 3, 2)))
 def test_winograds_weights(isa: str, dtype: str, side: int) -> None:
     """As `pack_weight` has them, with which the kernels are tested; in float32 rounded once."""
     roundings = 1 if dtype == "float32" else 4
@@ -95,8 +95,7 @@ def direct_plan(isa: str, dtype: str, case: Any) -> DirectPlan:
     return direct.plan(problem(dtype, inputs, outputs, kernel, groups, planar, dims), RUNNABLE[isa])
 
 
-@every_isa
-@pytest.mark.parametrize("dtype", DTYPES)
+@every_isa_and_dtype
 def test_direct_convolutions_weights(isa: str, dtype: str) -> None:
     for case in KERNELS:
         plan = direct_plan(isa, dtype, case)

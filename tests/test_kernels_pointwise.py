@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import GUARD, HOST, RUNNABLE, SENTINEL, every_dtype, every_isa
+from direct_cases import GUARD, HOST, RUNNABLE, SENTINEL, every_isa, every_isa_and_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,8 +74,7 @@ def last(x: Numpy) -> Numpy:
     return np.ascontiguousarray(x.transpose(axes)).transpose(*np.argsort(axes))
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 15, 16, 17, 33, 70_000])
 def test_every_length(isa: str, dtype: str, count: int) -> None:
     a, b = noise((count,), dtype), noise((count,), dtype, 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE, TARGETS, every_dtype, every_isa
+from direct_cases import HOST, RUNNABLE, TARGETS, every_isa, every_isa_and_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 from product_cases import (
@@ -47,8 +47,7 @@ SIZES = (
 )  # fmt: skip
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @every_kernel
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
 def test_sizes(isa: str, dtype: str, kernel: str, bias: bool) -> None:
@@ -57,8 +56,7 @@ def test_sizes(isa: str, dtype: str, kernel: str, bias: bool) -> None:
         agrees(kernel, isa, a, b, noise(3, dtype, n) if bias else None)
 
 
-@every_isa
-@every_dtype
+@every_isa_and_dtype
 @given(
     st.sampled_from(sorted(KERNELS)),
     st.tuples(st.integers(0, 40), st.integers(0, 150), st.integers(0, 90)),

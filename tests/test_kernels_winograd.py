@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from covering import varied
 from direct_cases import (
     HOST,
     NHWC,
@@ -67,9 +68,9 @@ def test_the_matrices_that_bound_the_error(outputs: int, kernel: int) -> None:
     np.testing.assert_allclose(abs(ours), abs(g).astype(float), rtol=1e-14)
 
 
-@pytest.mark.parametrize("isa", list(RUNNABLE)[:2])
-@pytest.mark.parametrize(
-    ("outputs", "kernel"), [form for form in winograd.LEAST_INPUTS if form[1] != 3]
+@varied(
+    "isa,outputs,kernel",
+    [(isa, *form) for isa in RUNNABLE for form in winograd.LEAST_INPUTS if form[1] != 3],
 )
 def test_other_windows(isa: str, outputs: int, kernel: int) -> None:
     x = channels_last("float32", 2, 37, 11, 18)
@@ -182,8 +183,16 @@ MOST_OF_BLOCKED = {6: 3.5, 5: 2.4, 4: 1.3}
 MOST_OF_FASTER = {2: 1.4, 3: 1.0, 4: 1.8, 5: 1.03}
 
 
-@every_isa
-@pytest.mark.parametrize("of_torch", TORCH["layers"], ids=lambda found: str(found["layer"]))
+@varied(
+    "isa,of_torch",
+    product(RUNNABLE, TORCH["layers"]),
+    [
+        c
+        for c in product(RUNNABLE, TORCH["layers"])
+        if c[0] == next(iter(RUNNABLE)) or c[1] in TORCH["layers"][::5]
+    ],
+    ids=lambda isa, found: f"{isa}-{found['layer']}",
+)
 def test_the_error_is_about_that_of_torch_or_less(isa: str, of_torch: dict[str, Any]) -> None:
     """Of all transforms that such a layer may be given, against the faster of torch's formats."""
     inputs, size, outputs, window = [*of_torch["layer"], 3][:4]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from covering import varied
 from direct_cases import (
     HOST,
     NHWC,
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from test_kernels_assembly import functions, innermost_loops, multiply_adds, spills
 from winograd_cases import PADS, SAME
 from winograd_grad_cases import (
+    ALL_TILES,
     TILES,
     Checked,
     assert_close,
@@ -196,10 +198,8 @@ def test_the_error_is_at_most_that_of_torchs_plain_sum(isa: str, of_torch: dict[
 
 # ---- what is read and written --------------------------------------------------------------------
 
-DEBUGGED = [(isa, tile) for isa, tile in TILES if tile.product.dtype == "float32"]
-every_debugged = pytest.mark.parametrize(
-    ("isa", "tile"), DEBUGGED, ids=[named(isa, tile) for isa, tile in DEBUGGED]
-)
+DEBUGGED = [(isa, tile) for isa, tile in ALL_TILES if tile.product.dtype == "float32"]
+every_debugged = varied("isa,tile", DEBUGGED, ids=named)
 
 
 @cache

@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import pytest
+from covering import most, values, varied
 from direct_cases import (
     RUNNABLE,
     Layer,
@@ -38,14 +38,13 @@ ALL_TILES = [(isa, tile) for isa, target in RUNNABLE.items() for tile in winogra
 # Each takes a tenth of a second to compile: of every element type and transform some widths, and
 # together all widths.
 WIDTHS = {"float32": (4, 2), "float64": (3, 1)}
-TILES = [
+CHOSEN = [
     (i, tile)
     for i, tile in ALL_TILES
     if tile.vectors in WIDTHS[tile.dtype][: 1 if tile.outputs == 3 else 2]
 ]
-every_tile = pytest.mark.parametrize(
-    ("isa", "tile"), TILES, ids=[name_of(isa, tile) for isa, tile in TILES]
-)
+TILES = most(CHOSEN, lambda case: values(case) | {(case[0], case[1].dtype)})
+every_tile = varied("isa,tile", CHOSEN, TILES, ids=name_of)
 PADS = [((p, p), (q, q)) for p, q in ((0, 0), (1, 1), (2, 2), (0, 2), (5, 1), (9, 9))]
 SAME = square(3, pad=1)
 

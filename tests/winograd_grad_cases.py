@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
+from covering import most, values, varied
 from direct_cases import HOST, RUNNABLE, Layer, Numpy, channels_last, noise, problem_of, tiles_of
 from stage_runner import Kernel, unique
 from winograd_cases import matrices
@@ -44,10 +44,9 @@ def named(isa: str, tile: GradTile) -> str:
     return f"{isa}-{product.dtype}-F{tile.winograd.outputs}-{product.pixels}x{product.channels}"
 
 
-TILES = [(isa, tile) for isa, target in RUNNABLE.items() for tile in grad_tiles(target)]
-every_tile = pytest.mark.parametrize(
-    ("isa", "tile"), TILES, ids=[named(isa, tile) for isa, tile in TILES]
-)
+ALL_TILES = [(isa, tile) for isa, target in RUNNABLE.items() for tile in grad_tiles(target)]
+TILES = most(ALL_TILES, lambda case: values(case) | {(case[0], case[1].product.dtype)})
+every_tile = varied("isa,tile", ALL_TILES, TILES, ids=named)
 
 
 class Lying:
