@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from covering import Which, few_and_all
 from direct_cases import HOST, RUNNABLE, TARGETS, every_isa, every_isa_and_dtype
 from hypothesis import given
 from hypothesis import strategies as st
@@ -217,9 +218,10 @@ def test_it_touches_nothing_outside(isa: str, kernel: str) -> None:
 
 
 @pytest.mark.parametrize("isa", TARGETS)
-def test_no_tile_keeps_a_vector_on_the_stack(isa: str) -> None:
+@few_and_all
+def test_no_tile_keeps_a_vector_on_the_stack(isa: str, which: Which) -> None:
     target = TARGETS[isa]
-    for kernel, tile in product_tiles(target):
+    for kernel, tile in which(product_tiles(target)):
         text = assembly(EMITTERS[kernel].emit(tile, target).text(), target)
         assert spills(text, target) == [], tile
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
+from covering import varied
 from direct_runner import Direct, check, problem
 from stage_runner import RUNNABLE, kernel
 
@@ -161,8 +163,7 @@ CONVOLUTIONS = [
 ]
 
 
-@pytest.mark.parametrize("isa", RUNNABLE)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@varied("isa,dtype", product(RUNNABLE, ["float32", "float64"]))
 def test_direct_convolution_touches_nothing_outside(isa: str, dtype: str) -> None:
     # A symbol of its own: the release build of the same tile may be loaded, too.
     target = replace(TARGETS[isa], features="+neon,+crc" if isa == "NEON" else "+sse2")
