@@ -30,10 +30,15 @@ def values(case: Any, place: Hashable = ()) -> set[Hashable]:
     return set().union(*(values(part, (place, name)) for name, part in parts))
 
 
-def covering(cases: Iterable[T], shown: Callable[[T], set[Any]] = values) -> list[T]:
-    """Few of ``cases`` that show all that any of them shows; always the one that adds the most."""
+def covering(
+    cases: Iterable[T], shown: Callable[[T], set[Any]] = values, besides: Iterable[T] = ()
+) -> list[T]:
+    """Few of ``cases`` that show, with those ``besides``, all that any of them shows.
+
+    Always the one that adds the most.
+    """
     left = [(case, shown(case)) for case in cases]
-    missing = set().union(*(facts for _, facts in left))
+    missing = set().union(*(facts for _, facts in left)).difference(*map(shown, besides))
     chosen = []
     while missing:
         case, facts = max(left, key=lambda pair: len(pair[1] & missing))
@@ -50,7 +55,7 @@ def most(cases: Iterable[T], shown: Callable[[T], set[Any]] = values) -> list[T]
     cases = list(cases)
     first = [c for c in cases if c[0] == HOST_ISA and "'float64'" not in repr(c)]
     others = [c for c in cases if c not in first]
-    kept = [*first, *covering(others, shown)]
+    kept = [*first, *covering(others, shown, first)]
     return [c for c in cases if c in kept]
 
 

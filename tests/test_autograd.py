@@ -22,6 +22,7 @@ def leaf(*values: float) -> tatamu.Tensor:
     return tatamu.tensor(list(values), dtype=tatamu.float64, requires_grad=True)
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_goes_through_and_comes_apart() -> None:
     x = leaf(1.0)
     y = x

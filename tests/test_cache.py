@@ -241,6 +241,7 @@ def run_python(script: str, *args: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_no_damaged_file_ends_the_process(tmp_path: Path) -> None:
     folder = str(tmp_path / "kernels")
     assert run_python(SPOILT, "nothing", TATAMU_CACHE=folder) == "1 0"

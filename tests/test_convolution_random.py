@@ -24,6 +24,8 @@ from tatamu.runtime import threads
 from tatamu.runtime.packing import packed
 from tatamu.runtime.storage import pool
 
+pytestmark = pytest.mark.slow
+
 FEW = settings(max_examples=60)
 MANY = settings(max_examples=4000)
 

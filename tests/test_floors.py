@@ -270,4 +270,6 @@ def test_folders_that_are_not_ours_are_not_read(tmp_path: Path) -> None:
         (tmp_path / folder / "a.py").write_text("TO" + "DO")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8TO" + b"DO")
     (tmp_path / "archive").write_bytes(b"\xff\xd8TO" + b"DO")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / ".git").write_text("gitdir: /ho" + "me/ann/tree")
     assert texts.check(tmp_path) == []

@@ -21,7 +21,10 @@ from tatamu.kernels.winograd_emit import WinogradTile
 from tatamu.stage import TARGETS, Target
 from tatamu.stage.compile import assembly
 
-pytestmark = pytest.mark.skipif(HOST is None, reason="there is no compiler")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(HOST is None, reason="there is no compiler"),
+]
 
 EMITTED = {**TARGETS, "host": HOST} if HOST else {}
 TILES = [(name, tile) for name, target in EMITTED.items() if target for tile in tiles_of(target)]

@@ -9,8 +9,8 @@ from direct_cases import (
     RUNNABLE,
     Layer,
     Numpy,
-    every_isa,
     every_isa_and_dtype,
+    every_isa_in_float32,
     exact,
     launch,
     same,
@@ -75,7 +75,7 @@ def test_against_the_definition(isa: str, dtype: str, layer: Layer, channels: in
     agrees(isa, layer, numbers(1, 2, channels, 11, 33, dtype))
 
 
-@every_isa
+@every_isa_in_float32
 @given(
     st.sampled_from(LAYERS),
     st.integers(1, 3),
@@ -91,7 +91,7 @@ def test_any_size(
     agrees(isa, layer, numbers(2, n, c, height, width, "float32"), bias)
 
 
-@every_isa
+@every_isa_in_float32
 def test_gaps_between_pixels(isa: str) -> None:
     x = numbers(3, 2, 40, 12, 30, "float32")[:, 8:29, ::2, ::3]
     agrees(isa, LAYERS[0], x)
@@ -120,7 +120,7 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
     assert all(np.array_equal(results[0], other) for other in results[1:])
 
 
-@every_isa
+@every_isa_in_float32
 def test_what_is_not_finite_stays_where_it_belongs(isa: str) -> None:
     x = numbers(4, 1, 20, 9, 9, "float32").copy(order="K")
     layer, w = LAYERS[0], np.ones((20, 1, 3, 3), np.float32)

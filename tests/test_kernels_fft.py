@@ -298,6 +298,7 @@ CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "weights", "arguments"), CASES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_forward_and_both_gradients_agree_with_the_references(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE, every_isa, every_isa_and_dtype
+from direct_cases import HOST, RUNNABLE, every_isa_and_dtype, every_isa_in_float32
 from fold_cases import NCHW, NHWC, ORDERS, laid, on_threads, run, seen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ def test_every_set_of_axes(isa: str, dtype: str, order: Any, shape: Any) -> None
                 check(isa, x, axes)
 
 
-@every_isa
+@every_isa_in_float32
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [((300_000,), (0,)), ((3, 100_003), (1,)), ((9000, 5), (0,)), ((2, 3, 70_000), (0, 2))],
@@ -79,7 +79,7 @@ def test_long_axes_are_folded_in_parts(isa: str, shape: Any, axes: Any) -> None:
     check(isa, x, axes)
 
 
-@every_isa
+@every_isa_in_float32
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 70), st.integers(1, 9), st.integers(1, 30)),
     st.sampled_from([NCHW, NHWC]),
@@ -92,7 +92,7 @@ def test_any_size(isa: str, shape: Any, order: Any, axes: Any) -> None:
         check(isa, x, kept)
 
 
-@every_isa
+@every_isa_in_float32
 @ORDERS
 def test_a_large_mean_leaves_the_variance_alone(isa: str, order: Any) -> None:
     x = laid((np.random.default_rng(3).standard_normal((2, 20, 50, 60)) + 1e4).astype("f4"), order)
@@ -102,7 +102,7 @@ def test_a_large_mean_leaves_the_variance_alone(isa: str, order: Any) -> None:
         np.testing.assert_allclose(var, x.astype(np.float64).var(axes), rtol=2e-6)
 
 
-@every_isa
+@every_isa_in_float32
 @ORDERS
 def test_sums_are_as_good_as_float64_s(isa: str, order: Any) -> None:
     x = laid(np.random.default_rng(4).uniform(0, 1, (4, 32, 100, 100)).astype(np.float32), order)
@@ -173,6 +173,7 @@ def test_what_is_refused() -> None:
     assert "without gaps" in events[-1].ran.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", TARGETS)
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].inputs == 1])
 @pytest.mark.parametrize("rows", [True, False])

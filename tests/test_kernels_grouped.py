@@ -95,7 +95,7 @@ def test_in_double_precision(isa: str, group: tuple[int, int, int], dtype: str) 
     agrees(isa, *numbers(LAYERS[0], group, dtype, 1, 6, 17))
 
 
-@every_isa
+@varied("isa", product(RUNNABLE), [(next(iter(RUNNABLE), ""),)])
 @given(
     st.sampled_from(LAYERS),
     st.sampled_from([(4, 4), (1, 2)]),
@@ -235,6 +235,7 @@ def test_on_neon() -> None:
         check(Grouped(grouped.choose_tile(p, neon), neon), p, seed=i)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(HOST is None, reason="there is no compiler")
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("weights", [False, True], ids=["outputs", "weights"])

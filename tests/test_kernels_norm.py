@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import HOST, RUNNABLE, every_isa, every_isa_and_dtype
+from covering import varied
+from direct_cases import (
+    HOST,
+    IN_FLOAT32,
+    NARROWEST,
+    RUNNABLE,
+    every_isa_and_dtype,
+    every_isa_in_float32,
+)
 from fold_cases import NCHW, NHWC, ORDERS, laid, on_threads, run, seen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +114,7 @@ def test_batch_and_groups(isa: str, dtype: str, order: Any, shape: Any) -> None:
             check_channels(isa, x, members)
 
 
-@every_isa
+@every_isa_in_float32
 @given(
     st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(2, 12), st.integers(1, 30)),
     st.sampled_from([NCHW, NHWC]),
@@ -116,7 +125,7 @@ def test_channels_of_any_size(isa: str, shape: Any, order: Any, members: Any) ->
     check_channels(isa, x, shape[1] if members == "all" else members)
 
 
-@every_isa
+@every_isa_in_float32
 @ORDERS
 def test_a_mean_of_ten_thousand(isa: str, order: Any) -> None:
     x = laid(numbers((2, 20, 60, 50), "float32", mean=1e4), order)
@@ -207,7 +216,7 @@ def test_layer_norm(isa: str, dtype: str) -> None:
     check_rows(isa, laid(numbers((1, 56, 5, 10), dtype), NHWC), (3,), affine=False)
 
 
-@every_isa
+@every_isa_in_float32
 def test_rows_that_are_folded_in_parts(isa: str) -> None:
     x = numbers((2, 90_001), "float32", mean=100)
     plan = layer_norm.plan(LayerNormProblem("forward", seen(x, (1,)), EPS), RUNNABLE[isa])
@@ -215,7 +224,7 @@ def test_rows_that_are_folded_in_parts(isa: str) -> None:
     check_rows(isa, x, (1,))
 
 
-@every_isa
+@every_isa_in_float32
 @given(st.integers(1, 80), st.integers(2, 300))
 def test_rows_of_any_size(isa: str, rows: int, size: int) -> None:
     check_rows(isa, numbers((rows, size), "float32"), (1,))
@@ -224,7 +233,20 @@ def test_rows_of_any_size(isa: str, rows: int, size: int) -> None:
 # ---- softmax -------------------------------------------------------------------------------------
 
 
-def check_softmax(isa: str, x: Any, axis: int) -> None:
+FORMS = ("softmax", "log_softmax")
+# Both on the host's own instruction set; on each other one of them.
+every_form = varied(
+    "isa,dtype,form",
+    product(RUNNABLE, ("float32", "float64"), FORMS),
+    [
+        *product(list(RUNNABLE)[:1], ["float32"], FORMS),
+        *product(IN_FLOAT32[1:], ["float32"], ["log_softmax"]),
+        (NARROWEST, "float64", "softmax"),
+    ],
+)
+
+
+def check_softmax(isa: str, form: str, x: Any, axis: int) -> None:
     dtype, target, folded = str(x.dtype), RUNNABLE[isa], seen(x, (axis,))
     wide = x.astype(np.float64)
     shifted = wide - wide.max(axis, keepdims=True)
@@ -233,18 +255,18 @@ def check_softmax(isa: str, x: Any, axis: int) -> None:
     logs = shifted - np.log(e.sum(axis, keepdims=True))
     order = tuple(np.argsort([-n for n in x.strides], kind="stable"))
     g = laid(numbers(x.shape, dtype, 1), order)
-    for kind, right, gradient in (
-        ("softmax", p, p * (g - (g * p).sum(axis, keepdims=True))),
-        ("log_softmax", logs, g - p * g.astype(np.float64).sum(axis, keepdims=True)),
-    ):
-        y, dx = np.full_like(x, np.nan), np.full_like(x, np.nan)
-        run(softmax.plan(SoftmaxProblem(kind, folded), target), [x], [y])
-        close(y, right, dtype, 4 if dtype == "float32" else 100)
-        run(softmax.plan(SoftmaxProblem(f"{kind}_grad", folded), target), [g, y], [dx])
-        close(dx, gradient, dtype, 40)
+    right, gradient = {
+        "softmax": (p, p * (g - (g * p).sum(axis, keepdims=True))),
+        "log_softmax": (logs, g - p * g.astype(np.float64).sum(axis, keepdims=True)),
+    }[form]
+    y, dx = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    run(softmax.plan(SoftmaxProblem(form, folded), target), [x], [y])
+    close(y, right, dtype, 4 if dtype == "float32" else 100)
+    run(softmax.plan(SoftmaxProblem(f"{form}_grad", folded), target), [g, y], [dx])
+    close(dx, gradient, dtype, 40)
 
 
-@every_isa_and_dtype
+@every_form
 @pytest.mark.parametrize(
     ("shape", "axis", "order"),
     [
@@ -262,20 +284,24 @@ def check_softmax(isa: str, x: Any, axis: int) -> None:
     ],
     ids=str,
 )
-def test_softmax(isa: str, dtype: str, shape: Any, axis: int, order: Any) -> None:
-    check_softmax(isa, laid(numbers(shape, dtype) * np.dtype(dtype).type(6), order), axis)
+def test_softmax(isa: str, dtype: str, form: str, shape: Any, axis: int, order: Any) -> None:
+    check_softmax(isa, form, laid(numbers(shape, dtype) * np.dtype(dtype).type(6), order), axis)
 
 
-@every_isa
+@every_form
 @given(st.integers(1, 60), st.integers(1, 150), st.booleans())
-def test_softmax_of_any_size(isa: str, rows: int, size: int, last: bool) -> None:
-    check_softmax(isa, numbers((rows, size), "float32") * np.float32(4), int(last))
+def test_softmax_of_any_size(
+    isa: str, dtype: str, form: str, rows: int, size: int, last: bool
+) -> None:
+    check_softmax(isa, form, numbers((rows, size), dtype) * np.dtype(dtype).type(4), int(last))
 
 
-@every_isa_and_dtype
+@every_form
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("size", [5, 100])
-def test_softmax_of_what_is_not_finite(isa: str, dtype: str, axis: int, size: int) -> None:
+def test_softmax_of_what_is_not_finite(
+    isa: str, dtype: str, form: str, axis: int, size: int
+) -> None:
     x = numbers((40, size), dtype)
     x = x if axis else np.ascontiguousarray(x.T)
     rows = x if axis else x.T  # a view whose rows are softmax's
@@ -284,14 +310,13 @@ def test_softmax_of_what_is_not_finite(isa: str, dtype: str, axis: int, size: in
     rows[7, 1] = np.inf
     rows[9, 1:] = -np.inf
     folded = seen(x, (axis,))
-    for kind in ("softmax", "log_softmax"):
-        y = np.zeros_like(x)
-        run(softmax.plan(SoftmaxProblem(kind, folded), RUNNABLE[isa]), [x], [y])
-        out = y if axis else y.T
-        assert np.isnan(out[[3, 5]]).all() and np.isnan(out[7, 1])
-        assert out[9, 0] == (1 if kind == "softmax" else 0)
-        assert (out[9, 1:] == (0 if kind == "softmax" else -np.inf)).all()
-        assert np.isfinite(out[[0, 1, 2, 4, 6, 8, *range(10, 40)]]).all()
+    y = np.zeros_like(x)
+    run(softmax.plan(SoftmaxProblem(form, folded), RUNNABLE[isa]), [x], [y])
+    out = y if axis else y.T
+    assert np.isnan(out[[3, 5]]).all() and np.isnan(out[7, 1])
+    assert out[9, 0] == (1 if form == "softmax" else 0)
+    assert (out[9, 1:] == (0 if form == "softmax" else -np.inf)).all()
+    assert np.isfinite(out[[0, 1, 2, 4, 6, 8, *range(10, 40)]]).all()
 
 
 # ---- all of them ---------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from direct_cases import GUARD, HOST, RUNNABLE, SENTINEL, every_isa, every_isa_and_dtype
+from covering import covering, varied
+from direct_cases import GUARD, HOST, RUNNABLE, SENTINEL, every_isa_and_dtype, every_isa_in_float32
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,7 +90,7 @@ BROADCAST = [
 ]  # fmt: skip
 
 
-@every_isa
+@every_isa_in_float32
 @pytest.mark.parametrize(("one", "other"), BROADCAST, ids=str)
 @pytest.mark.parametrize("order", ["C", "channels-last"])
 def test_broadcasting(isa: str, one: Any, other: Any, order: str) -> None:
@@ -131,8 +132,12 @@ CASTS = [
 ]
 
 
+def kinds(cast: tuple[str, str]) -> set[Any]:
+    return {*cast, tuple(np.dtype(name).kind for name in cast)}
+
+
 @needs_host
-@pytest.mark.parametrize(("have", "want"), CASTS)
+@varied("have,want", CASTS, covering(CASTS, kinds))
 def test_casts(have: str, want: str) -> None:
     x = noise((2, 37), have)
     if want == "uint8":
@@ -141,7 +146,7 @@ def test_casts(have: str, want: str) -> None:
     np.testing.assert_array_equal(run(HOST.isa, problem, [x]), x.astype(want))  # type: ignore[union-attr]
 
 
-@every_isa
+@every_isa_in_float32
 def test_choosing_and_comparing(isa: str) -> None:
     c, a, b = noise((5, 33), "bool"), noise((5, 33)), noise((5, 1), seed=1)
     problem = problem_of(single("where", ("bool", "float32", "float32"), "float32"), [c, a, b])
@@ -153,7 +158,7 @@ def test_choosing_and_comparing(isa: str) -> None:
     np.testing.assert_array_equal(run(isa, problem, [x, y]), x < y)
 
 
-@every_isa
+@every_isa_in_float32
 def test_a_chain_is_one_kernel(isa: str) -> None:
     """relu(a * b + p): two inputs, a number of the call, three steps."""
     steps = (Step("mul", (0, 1)), Step("add", (3, 2)), Step("relu", (4,)))

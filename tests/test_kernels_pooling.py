@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from covering import varied
-from direct_cases import HOST, RUNNABLE, TARGETS
+from direct_cases import HOST, IN_FLOAT32, NARROWEST, RUNNABLE, TARGETS, every_isa_in_float32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pooling_cases import (
@@ -37,15 +38,17 @@ from tatamu.kernels.scatter import ScatterProblem
 from tatamu.stage import StagingError
 from tatamu.stage.compile import assembly
 
-# Every instruction set in float32; float64 and planes, whose lanes are one, on the host's own.
-VARIANTS = [(isa, "float32", "channels last") for isa in RUNNABLE] + [
-    (next(iter(RUNNABLE)), dtype, order)
-    for dtype, order in (
-        ("float64", "channels last"), ("float32", "planes"), ("float64", "planes"),
-    )
-]  # fmt: skip
+# Channels side by side on every instruction set; planes, whose lanes are one, on the host's own.
+VARIANTS = [(*kind, "channels last") for kind in product(RUNNABLE, DTYPES)] + [
+    (next(iter(RUNNABLE)), dtype, "planes") for dtype in DTYPES
+]
+KEPT = [
+    *product(IN_FLOAT32, ["float32"], ["channels last"]),
+    (NARROWEST, "float64", "channels last"),
+    (next(iter(RUNNABLE)), "float32", "planes"),
+]
 every_variant = varied(
-    "isa,dtype,order", VARIANTS, VARIANTS[:-1], ids=lambda *v: "-".join(v).replace(" ", "-")
+    "isa,dtype,order", VARIANTS, KEPT, ids=lambda *v: "-".join(v).replace(" ", "-")
 )
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 SHAPE = (2, 21, 2, 6, 9)
@@ -114,7 +117,7 @@ def test_gaps_between_numbers(order: str) -> None:
     check(isa, "float32", order, WAYS["volume"], (2, 5, 3, 4, 5), gaps=True)
 
 
-@pytest.mark.parametrize("isa", RUNNABLE)
+@every_isa_in_float32
 @pytest.mark.parametrize("channels", [1, 3, 16, 37, 64, 65, 200])
 def test_any_number_of_channels(isa: str, channels: int) -> None:
     x = laid(numbers((1, channels, 1, 5, 7), "float32"), "channels last")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product as product_of
 from typing import Any
 
 import numpy as np
 import pytest
-from covering import Which, few_and_all
-from direct_cases import HOST, RUNNABLE, TARGETS, every_isa, every_isa_and_dtype
+from covering import Which, few_and_all, varied
+from direct_cases import HOST, RUNNABLE, TARGETS, every_isa_and_dtype, every_isa_in_float32
 from hypothesis import given
 from hypothesis import strategies as st
 from product_cases import (
@@ -38,6 +39,7 @@ from tatamu.stage.compile import assembly
 # Ways to lie in which each kernel can read the second operand; the first may lie in any, but for
 # sums along both operands.
 SERVED = {"gemm": WAYS, "rows": ("columns",), "strips": ("rows",)}
+ENDS = ("leaky_relu", "relu", "gelu")
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
 
 # (rows, columns, depth): tails of tiles, panels and vectors; none; several blocks, chunks, strips.
@@ -85,7 +87,7 @@ def test_any_size_and_any_strides(
     agrees(kernel, isa, a, b, bias)
 
 
-@every_isa
+@every_isa_in_float32
 @every_kernel
 def test_batches_are_broadcast(isa: str, kernel: str) -> None:
     turned = kernel == "rows"
@@ -108,7 +110,7 @@ def test_any_number_of_threads_gives_the_same_bits(kernel: str) -> None:
         assert all(np.array_equal(results[0], other) for other in results[1:])
 
 
-@every_isa
+@every_isa_in_float32
 @every_kernel
 def test_what_is_not_finite_stays_in_its_row_and_column(isa: str, kernel: str) -> None:
     a, b = noise(1, "float32", 9, 70), laid(SERVED[kernel][0], 2, "float32", 70, 83)
@@ -151,8 +153,11 @@ def reference_of(activation: str) -> Callable[[Numpy], Numpy]:
     return known[activation]
 
 
-@every_kernel
-@pytest.mark.parametrize("activation", ["leaky_relu", "relu", "gelu"])
+@varied(
+    "kernel,activation",
+    product_of(KERNELS, ENDS),
+    [("gemm", "gelu"), *zip(KERNELS, ENDS, strict=True)],
+)
 def test_epilogues(kernel: str, activation: str) -> None:
     assert HOST is not None
     epilogue = Epilogue(activation, slope=0.125)
@@ -199,6 +204,7 @@ class Debug:
         return arrays["c"].reshape(len(a), len(bias))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", [*RUNNABLE, "NEON"])
 @every_kernel
 def test_it_touches_nothing_outside(isa: str, kernel: str) -> None:
@@ -217,6 +223,7 @@ def test_it_touches_nothing_outside(isa: str, kernel: str) -> None:
             run(a, b, bias, short=short)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", TARGETS)
 @few_and_all
 def test_no_tile_keeps_a_vector_on_the_stack(isa: str, which: Which) -> None:

@@ -52,7 +52,10 @@ from tatamu.kernels.winograd_sides import weight_side
 from tatamu.runtime import threads
 from tatamu.stage import TARGETS
 
-pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(HOST is None, reason="no kernel can run here"),
+]
 
 
 # ---- right everywhere ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,10 @@ from tatamu.runtime import threads
 from tatamu.stage import TARGETS, StagingError
 from tatamu.stage.compile import assembly
 
-pytestmark = pytest.mark.skipif(HOST is None, reason="no kernel can run here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(HOST is None, reason="no kernel can run here"),
+]
 
 
 # ---- right everywhere ----------------------------------------------------------------------------
@@ -174,8 +178,16 @@ def test_what_is_not_finite_stays_with_its_channels(isa: str, tile: GradTile) ->
 TORCH = json.loads(Path(__file__).with_name("fixtures").joinpath("conv_error.json").read_text())
 
 
-@every_isa
-@pytest.mark.parametrize("of_torch", TORCH["gradients"], ids=lambda found: str(found["layer"]))
+@varied(
+    "isa,of_torch",
+    product(RUNNABLE, TORCH["gradients"]),
+    [
+        (isa, layer)
+        for place, isa in enumerate(RUNNABLE)
+        for layer in TORCH["gradients"][:: 4 if place else 1]
+    ],
+    ids=lambda isa, found: f"{isa}-{found['layer']}",
+)
 def test_the_error_is_at_most_that_of_torchs_plain_sum(isa: str, of_torch: dict[str, Any]) -> None:
     """torch adds up all pixels one after the other in its contiguous format; in channels_last it
     adds in blocks, and is up to four times as exact as that."""

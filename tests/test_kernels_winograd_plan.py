@@ -55,6 +55,7 @@ def debug_kernel(isa: str, tile: WinogradTile) -> Winograd:
     return Winograd(tile, RUNNABLE[isa], debug=True)
 
 
+@pytest.mark.slow
 @every_checked
 def test_nothing_outside_is_read_or_written(isa: str, tile: WinogradTile) -> None:
     run, full = debug_kernel(isa, tile), tile.channels

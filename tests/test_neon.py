@@ -33,6 +33,7 @@ PROBLEMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("outputs", [1, 2, 3, 5, 8, 12, 16, 19])
 def test_direct_convolution(dtype: str, outputs: int) -> None:

@@ -163,6 +163,7 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.slow
 @varied("isa,dtype", product(RUNNABLE, ["float32", "float64"]))
 def test_direct_convolution_touches_nothing_outside(isa: str, dtype: str) -> None:
     # A symbol of its own: the release build of the same tile may be loaded, too.

@@ -137,6 +137,7 @@ def errors(got: Array, exact: Array) -> Array:
     return np.abs(got.astype(Long) - exact) / unit
 
 
+@pytest.mark.slow
 @precise
 @on_each
 @each_name

@@ -135,6 +135,7 @@ def test_an_object_that_needs_a_library_is_refused(isa: str) -> None:
         object_code(calls_out(isa), TARGETS[isa])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", TARGETS)
 @pytest.mark.parametrize("which", ["few", pytest.param("all", marks=pytest.mark.nightly)])
 def test_no_kernel_needs_a_library(isa: str, which: str) -> None:

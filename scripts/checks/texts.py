@@ -52,7 +52,8 @@ def files(root: Path) -> Iterator[Path]:
             hidden = name.startswith(".") and name not in DOT_FOLDERS
             if not hidden and name not in SKIPPED and not name.endswith(".egg-info"):
                 yield from files(path)
-        elif path.suffix in SUFFIXES and path.is_file():
+        # A second work tree has a file .git in place of the folder.
+        elif path.suffix in SUFFIXES and path.is_file() and name != ".git":
             yield path
 
 
