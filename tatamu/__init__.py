@@ -104,7 +104,7 @@ from tatamu.functions import (
     where,
 )
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
-from tatamu.ops.conv2d import set_winograd
+from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
 from tatamu.ops.products import addmm, addmv, baddbmm, bmm, dot, mm, mv, outer

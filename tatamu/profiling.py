@@ -109,7 +109,7 @@ def profile(
     >>> import tatamu
     >>> report = tatamu.profile(tatamu.nn.Conv2d(16, 32, 3, stride=2), (1, 16, 32, 32))
     >>> report.operations[0].name
-    'conv2d'
+    'convolution'
     >>> [k.refusal for k in report.operations[0].kernels if k.name == "Winograd"]
     ['it needs stride 1, not (2, 2)']
     """

@@ -246,10 +246,10 @@ def sums(case: Case) -> dict[str, tuple[Sum, int]]:
     convolve = lambda x, w: gather(case, x, w)  # noqa: E731
     transposed = lambda g, w: scatter(case, g, w, back)  # noqa: E731
     return {
-        "conv2d": (convolve, taps * read),
+        "convolution": (convolve, taps * read),
         "conv_transpose": (transposed, taps * written),
-        "conv2d_input_grad": (transposed, taps * written),
-        "conv2d_weight_grad": (lambda x, g: correlation(case, x, g), case.images * prod(there)),
+        "conv_input_grad": (transposed, taps * written),
+        "conv_weight_grad": (lambda x, g: correlation(case, x, g), case.images * prod(there)),
     }
 
 

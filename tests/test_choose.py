@@ -109,7 +109,7 @@ def test_notes_where_nothing_can_be_written(monkeypatch: Any) -> None:
 
 def test_profile_says_what_runs_and_why_not_the_others() -> None:
     report = tatamu.profile(nn.Sequential(wide(), nn.ReLU(), nn.Identity()), WIDE)
-    assert [o.name for o in report.operations] == ["conv2d", "relu"]
+    assert [o.name for o in report.operations] == ["convolution", "relu"]
     kernels = {k.name: k for k in report.operations[0].kernels}
     assert report.operations[0].kernels[0].name == "Winograd"
     assert report.operations[0].ran.startswith("Winograd F(3×3, 3×3)")

@@ -18,7 +18,7 @@ import tatamu
 from tatamu.nn import functional as F
 from tatamu.ops import watching
 from tatamu.ops.choose import candidates
-from tatamu.ops.conv2d import conv2d
+from tatamu.ops.convolution import convolution
 from tatamu.ops.op import Call, Event, Plan
 from tatamu.runtime import threads
 from tatamu.runtime.packing import packed
@@ -160,7 +160,7 @@ def test_transforms_agree_with_plain_sums(name: str, dtype: str, case: Case) -> 
     events: list[Event] = []
     with watching(events.append):
         FUNCTIONS[2, False](laid(x, case.orders[0]), laid(w, case.orders[1]), **case.arguments)
-    (event,) = [event for event in events if event.op is conv2d]
+    (event,) = [event for event in events if event.op is convolution]
     a, b = by_kernel(name, case, event), by_kernel("direct", case, event)
     size = gather(case, abs(x.astype(np.float64)), abs(w.astype(np.float64)))
     bound = allowed(name, case, w[0].size, size, [x, w])
@@ -211,7 +211,7 @@ def test_a_call_needs_its_output_and_what_its_kernel_says(
     with watching(events.append):
         y = F.conv2d(x, w, None, **arguments)
     assert events[0].ran.kernel.startswith(kernel)
-    best = candidates(Call(conv2d, events[0].attrs, events[0].inputs))[0]
+    best = candidates(Call(convolution, events[0].attrs, events[0].inputs))[0]
     said = y.numel() * 4 + best.scratch * threads.get_num_threads()
     before = packed.nbytes
     assert peak(lambda: F.conv2d(x, w, None, **arguments)) < 1.2 * said + 200_000

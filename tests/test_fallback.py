@@ -42,7 +42,7 @@ CONVOLVE = """
         for size, pad in ((6, 1), (9, 0), (6, 1)):
             convolve(size, pad)
 
-    ran = [event.ran for event in events if event.op.name == "conv2d"]
+    ran = [event.ran for event in events if event.op.name == "convolution"]
     print(len(caught), len(ran), {r.kernel for r in ran}, {r.isa for r in ran})
     for w in caught:
         print(w.category.__name__, str(w.message))

@@ -26,14 +26,14 @@ from tatamu.kernels import fft
 from tatamu.kernels.fft import Correlation, Line
 from tatamu.nn import functional as F
 from tatamu.ops import watching
-from tatamu.ops.conv2d import conv2d, conv2d_input_grad, conv2d_weight_grad
 from tatamu.ops.conv_fused import conv_fused, fused
+from tatamu.ops.convolution import conv_input_grad, conv_weight_grad, convolution
 from tatamu.ops.op import Call, Event
 from tatamu.runtime import sharing, threads
 from tatamu.runtime.storage import pool
 from tatamu.stage import TARGETS
 
-(FFT,) = [kernel for kernel in conv2d.kernels if kernel.name == "FFT"]
+(FFT,) = [kernel for kernel in convolution.kernels if kernel.name == "FFT"]
 AVX512 = TARGETS["AVX-512"]
 MEGABYTE = 1024 * 1024
 
@@ -216,7 +216,7 @@ def test_a_call_allocates_no_more_than_it_says() -> None:
 
 def fft_plans() -> list[Any]:
     """Plans of convolutions that a transform serves."""
-    ops = (conv2d, conv2d_input_grad, conv2d_weight_grad)
+    ops = (convolution, conv_input_grad, conv_weight_grad)
     every = [plan for op in ops for plan in op.plans.values()]
     return [plan for plan in every if plan.runner and plan.ran().kernel.startswith("FFT")]
 
@@ -315,9 +315,9 @@ def test_forward_and_both_gradients_agree_with_the_references(
     assert y.stride()[1] == 1, "channels-last"
     found = {event.op.name: event for event in events}
     tolerance = 1e-6 if dtype == "float32" else 1e-14
-    given = {"conv2d": (x, w, b), "conv2d_input_grad": (g, w), "conv2d_weight_grad": (x, g)}
-    results = {"conv2d": y.detach(), "conv2d_input_grad": leaves[0].grad}
-    results["conv2d_weight_grad"] = leaves[1].grad
+    given = {"convolution": (x, w, b), "conv_input_grad": (g, w), "conv_weight_grad": (x, g)}
+    results = {"convolution": y.detach(), "conv_input_grad": leaves[0].grad}
+    results["conv_weight_grad"] = leaves[1].grad
     for name, pair in given.items():
         event = found[name]
         assert event.ran.kernel.startswith("FFT"), (name, event.ran)
@@ -378,7 +378,7 @@ def test_numbers_near_the_end_of_the_range_stay_finite_where_sums_do() -> None:
 
 def test_plain_order_can_be_had() -> None:
     x, w = tatamu.ones(1, 1, 99, 99), tatamu.ones(1, 1, 41, 41)
-    call = Call(conv2d, ConvSpec.make(41), (x, w))
+    call = Call(convolution, ConvSpec.make(41), (x, w))
     tatamu.set_winograd(False)
     try:
         events: list[Event] = []
@@ -429,7 +429,7 @@ def test_without_llvmlite_large_kernels_are_transformed_all_the_same() -> None:
                 x = tatamu.ones(1, 3, 150, 150, requires_grad=True)
                 layer(x).sum().backward()
             for event in events:
-                if event.op.name.startswith("conv2d"):
+                if event.op.name.startswith("convolution"):
                     print(kernel, event.ran.kernel.split()[0], end=" ")
         print()
         """

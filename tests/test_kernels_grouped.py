@@ -323,9 +323,9 @@ def test_training_runs_on_both_and_any_number_of_threads_gives_the_same_bits() -
     for other in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
     kernels = {e.op.name: e.ran.kernel for e in events}
-    assert kernels["conv2d"].startswith("grouped")
-    assert kernels["conv2d_input_grad"].startswith("grouped")
-    assert kernels["conv2d_weight_grad"].startswith("grouped sums")
+    assert kernels["convolution"].startswith("grouped")
+    assert kernels["conv_input_grad"].startswith("grouped")
+    assert kernels["conv_weight_grad"].startswith("grouped sums")
 
 
 def test_parts_depend_on_the_shape_alone_and_one_vector_has_several() -> None:

@@ -214,7 +214,7 @@ def ran(x: tatamu.Tensor, w: tatamu.Tensor) -> tuple[str, Numpy]:
     events: list[ops.Event] = []
     with ops.watching(events.append):
         y = F.conv2d(x, w, padding=1)
-    (event,) = (event for event in events if event.op.name == "conv2d")
+    (event,) = (event for event in events if event.op.name == "convolution")
     return event.ran.kernel, y.numpy()
 
 

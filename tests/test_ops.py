@@ -19,7 +19,7 @@ from tatamu.errors import CompileError
 from tatamu.ops import op as op_module
 from tatamu.ops.array import made
 from tatamu.ops.common import full
-from tatamu.ops.conv2d import conv2d
+from tatamu.ops.convolution import convolution
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, apply_all
 
 REGISTRY = ops.registry()
@@ -227,10 +227,10 @@ def test_convolution_is_seven_loops(case: int) -> None:
 
 
 def test_asymmetric_padding() -> None:
-    spec = tatamu.ops.conv2d.ConvSpec.make(2, padding=((0, 1), (2, 0)))
+    spec = tatamu.ops.convolution.ConvSpec.make(2, padding=((0, 1), (2, 0)))
     x, w = np.arange(12.0).reshape(1, 1, 3, 4), np.arange(4.0).reshape(1, 1, 2, 2)
     inputs = tensors((x, w))
-    got = apply_all(conv2d, spec, *inputs, None)[0].numpy()
+    got = apply_all(convolution, spec, *inputs, None)[0].numpy()
     wide = tensors((np.pad(x, ((0, 0), (0, 0), (0, 1), (2, 0))), w))
     np.testing.assert_array_equal(got, tatamu.nn.functional.conv2d(*wide).numpy())
 

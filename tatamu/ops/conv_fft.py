@@ -17,7 +17,7 @@ import numpy as np
 
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Numpy
-from tatamu.ops.conv2d_kernels import Role, spec_of
+from tatamu.ops.convolution_kernels import Role, spec_of
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import Call, Ran
 from tatamu.runtime.storage import Storage

@@ -19,7 +19,7 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d import conv2d, conv_kernels
+from tatamu.ops.convolution import conv_kernels, convolution
 from tatamu.ops.layout import channels_innermost_strides
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample
 
@@ -62,10 +62,10 @@ def fused(
 def _shape(call: Call) -> tuple[Out, ...]:
     attrs: FusedConv = call.attrs
     plain = Call.__new__(Call)
-    plain.op, plain.attrs = conv2d, attrs.spec
+    plain.op, plain.attrs = convolution, attrs.spec
     plain.shapes, plain.strides = call.shapes[:3], call.strides[:3]
     plain.dtypes = call.dtypes[:3]
-    (out,) = conv2d.shape(plain)
+    (out,) = convolution.shape(plain)
     if attrs.residual and call.shape(3) != out.shape:
         raise RuntimeError(
             f"The size of the residual {list(call.shape(3))} must match that of the convolution's "
@@ -98,7 +98,7 @@ _ACTIVATIONS: dict[str, Callable[[Numpy, float], Any]] = {
 def _reference(
     attrs: FusedConv, x: Numpy, w: Numpy, bias: Numpy | None = None, r: Numpy | None = None
 ) -> Numpy:
-    y: Numpy = conv2d.reference(attrs.spec, x, w, bias)
+    y: Numpy = convolution.reference(attrs.spec, x, w, bias)
     if r is not None:
         y = y + r
     if attrs.activation:

@@ -21,7 +21,7 @@ from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
-    from tatamu.ops.conv2d_kernels import Part, PlaneTap
+    from tatamu.ops.convolution_kernels import Part, PlaneTap
 
 _packings: dict[tuple[object, ...], int] = {}
 

@@ -1,10 +1,10 @@
-"""Sums by channel for the op ``conv2d_weight_grad``: groups of few channels, and of one."""
+"""Sums by channel for the op ``conv_weight_grad``: groups of few channels, and of one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tatamu.ops.conv2d_kernels import gradient_costs, read_problem
+from tatamu.ops.convolution_kernels import gradient_costs, read_problem
 from tatamu.ops.op import Call
 from tatamu.ops.planned import refusal, target
 

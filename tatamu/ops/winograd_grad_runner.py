@@ -1,11 +1,11 @@
-"""Winograd's algorithm for the op ``conv2d_weight_grad``."""
+"""Winograd's algorithm for the op ``conv_weight_grad``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tatamu.ops.array import Array
-from tatamu.ops.conv2d_kernels import gradient_costs, read_problem
+from tatamu.ops.convolution_kernels import gradient_costs, read_problem
 from tatamu.ops.op import Call, Ran
 from tatamu.ops.planned import ran, refusal, target
 

@@ -7,8 +7,8 @@ from typing import Any
 from tatamu.errors import GeometryError
 from tatamu.geometry import ConvSpec
 from tatamu.geometry.arguments import Ints
-from tatamu.ops.conv2d import conv2d as _conv2d
-from tatamu.ops.conv2d import conv_transpose as _conv_transpose
+from tatamu.ops.convolution import conv_transpose as _conv_transpose
+from tatamu.ops.convolution import convolution as _conv
 from tatamu.ops.op import apply
 from tatamu.tensor import Tensor
 
@@ -218,7 +218,7 @@ def _kept(
 
 def conv_spec(input: Tensor, weight: Tensor, bias: Tensor | None, spec: ConvSpec) -> Tensor:
     """A convolution for those who have its spec: what the layers of ``nn`` call."""
-    op = _conv_transpose if spec.transposed else _conv2d
+    op = _conv_transpose if spec.transposed else _conv
     if len(input.shape) == len(weight.shape):
         return apply(op, spec, input, weight, bias)
     spec.out_shape(input.shape, weight.shape)

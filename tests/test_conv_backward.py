@@ -47,7 +47,7 @@ def input_gradient(
     events: list[Event] = []
     with watching(events.append):
         y.backward(tatamu.tensor(seed))
-    (ran,) = [e.ran for e in events if e.op.name == "conv2d_input_grad"]
+    (ran,) = [e.ran for e in events if e.op.name == "conv_input_grad"]
     assert leaf.grad is not None
     return seed, np.array(leaf.grad), ran
 
@@ -150,7 +150,7 @@ def weight_gradient(
     events: list[Event] = []
     with watching(events.append):
         y.backward(tatamu.tensor(g))
-    (ran,) = [e.ran for e in events if e.op.name == "conv2d_weight_grad"]
+    (ran,) = [e.ran for e in events if e.op.name == "conv_weight_grad"]
     assert leaf.grad is not None
     return g, np.array(leaf.grad), ran
 

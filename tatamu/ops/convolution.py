@@ -3,8 +3,8 @@
 With taps i, j of the window, at output position p, q (s: stride, d: dilation, a: padding before):
 
     y[n,o,p,q]   = b[o] + sum over c, i, j of  w[o,c,i,j] x[n, c, s p + d i - a, s q + d j - a]
-    dx[n,c,...] += w[o,c,i,j] g[n,o,p,q]         conv2d_input_grad, a transposed convolution
-    dw[o,c,i,j]  = sum over n, p, q of  g[n,o,p,q] x[n,c,...]        conv2d_weight_grad
+    dx[n,c,...] += w[o,c,i,j] g[n,o,p,q]         conv_input_grad, a transposed convolution
+    dw[o,c,i,j]  = sum over n, p, q of  g[n,o,p,q] x[n,c,...]        conv_weight_grad
     db[o]        = sum over n, p, q of  g[n,o,p,q]
 
 All three are bilinear in two of the three tensors x, w and g; so the gradient of each is made of
@@ -24,8 +24,8 @@ import numpy as np
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
-from tatamu.ops.conv2d_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.conv_fft import FFTKernel
+from tatamu.ops.convolution_kernels import ConvKernel, Role, WeightGradKernel
 from tatamu.ops.expand import sum_
 from tatamu.ops.folding import reduction
 from tatamu.ops.grouped_grad import GroupedGradKernel
@@ -37,11 +37,11 @@ from tatamu.ops.winograd_grad_runner import WinogradGradKernel
 
 __all__ = [
     "ConvGrad",
-    "conv2d",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
+    "conv_input_grad",
     "conv_kernels",
     "conv_transpose",
+    "conv_weight_grad",
+    "convolution",
     "gradient_of",
     "set_winograd",
 ]
@@ -187,8 +187,8 @@ def _vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
     w, x = node.recall()
     call = node.call
     spec: ConvSpec = call.attrs
-    dx = None if w is None else apply(conv2d_input_grad, gradient_of(spec, call.shape(0)), g, w)
-    dw = None if x is None else apply(conv2d_weight_grad, gradient_of(spec, call.shape(1)), x, g)
+    dx = None if w is None else apply(conv_input_grad, gradient_of(spec, call.shape(0)), g, w)
+    dw = None if x is None else apply(conv_weight_grad, gradient_of(spec, call.shape(1)), x, g)
     if len(node.edges) == 2 or node.edges[2] is None:
         return dx, dw, None
     return dx, dw, _bias_grad(g)
@@ -205,9 +205,9 @@ def _transpose_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
     spec: ConvSpec = call.attrs
     forwards = spec.forwards()
     shape = call.shape(0)
-    dx = None if w is None else cropped(apply(conv2d, forwards, g, w, None), shape)
+    dx = None if w is None else cropped(apply(convolution, forwards, g, w, None), shape)
     weights = gradient_of(forwards, call.shape(1))
-    dw = None if x is None else apply(conv2d_weight_grad, weights, g, _grown(spec, x, g.shape))
+    dw = None if x is None else apply(conv_weight_grad, weights, g, _grown(spec, x, g.shape))
     if len(node.edges) == 2 or node.edges[2] is None:
         return dx, dw, None
     return dx, dw, _bias_grad(g)
@@ -226,17 +226,17 @@ def _grown(spec: ConvSpec, x: Array, out: Ints) -> Array:
 def _input_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
     w, g = node.recall()
     spec: ConvSpec = node.call.attrs.spec
-    dg = None if w is None else apply(conv2d, spec, h, w, None)
+    dg = None if w is None else apply(convolution, spec, h, w, None)
     weights = gradient_of(spec, node.call.shape(1))
-    return dg, None if g is None else apply(conv2d_weight_grad, weights, h, g)
+    return dg, None if g is None else apply(conv_weight_grad, weights, h, g)
 
 
 def _weight_grad_vjp(node: Node, h: Array) -> tuple[Array | None, ...]:
     g, x = node.recall()
     spec: ConvSpec = node.call.attrs.spec
     inputs = gradient_of(spec, node.call.shape(0))
-    dx = None if g is None else apply(conv2d_input_grad, inputs, g, h)
-    return dx, None if x is None else apply(conv2d, spec, x, h, None)
+    dx = None if g is None else apply(conv_input_grad, inputs, g, h)
+    return dx, None if x is None else apply(convolution, spec, x, h, None)
 
 
 # ---- cost and samples ---------------------------------------------------------------------------
@@ -350,8 +350,8 @@ def set_winograd(enabled: bool) -> None:
 
 # ---- records ------------------------------------------------------------------------------------
 
-conv2d = Op(
-    name="conv2d",
+convolution = Op(
+    name="convolution",
     title="Convolution",
     shape=_shape,
     reference=_reference,
@@ -378,8 +378,8 @@ conv_transpose = Op(
     kernels=conv_kernels("transposed"),
 )
 
-conv2d_input_grad = Op(
-    name="conv2d_input_grad",
+conv_input_grad = Op(
+    name="conv_input_grad",
     title="ConvolutionInputGrad",
     shape=_input_grad_shape,
     reference=_input_grad_reference,
@@ -392,8 +392,8 @@ conv2d_input_grad = Op(
     kernels=conv_kernels("input gradient"),
 )
 
-conv2d_weight_grad = Op(
-    name="conv2d_weight_grad",
+conv_weight_grad = Op(
+    name="conv_weight_grad",
     title="ConvolutionWeightGrad",
     shape=_weight_grad_shape,
     reference=_weight_grad_reference,
