@@ -67,9 +67,10 @@ class Trial:
         self._pretended = not really
         return compiled.compiled(self.write, HOST, self.symbol)
 
-    def check_runs(self) -> None:
-        """The kernel that is really loaded gives its number."""
+    def check_runs(self) -> compiled.Compiled:
+        """The kernel, really loaded: it gives its number."""
         got = self.get(really=True)
         y = (ctypes.c_int64 * 1)()
         threads.task(got.addresses[0])((ctypes.c_int64 * 1)(ctypes.addressof(y)), 0, 1, 0)
         assert y[0] == self.number
+        return got

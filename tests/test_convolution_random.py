@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from convolution_cases import FUNCTIONS, Case, Numpy, allowed, cases, check, gather, laid
+from convolution_cases import (
+    EVERY_WIDTH,
+    FUNCTIONS,
+    Case,
+    Numpy,
+    allowed,
+    cases,
+    check,
+    gather,
+    laid,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +69,7 @@ def test_transposed_convolution_over_one_and_three_axes(case: Case) -> None:
 
 @pytest.mark.nightly
 @MANY
-@given(st.one_of(*(cases(*kind) for kind in FUNCTIONS)))
+@given(st.one_of(*(cases(*kind, EVERY_WIDTH) for kind in FUNCTIONS)))
 def test_thousands_of_convolutions(case: Case) -> None:
     check(case)
 

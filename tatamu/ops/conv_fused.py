@@ -117,7 +117,8 @@ def _samples(random: np.random.Generator) -> Iterable[Sample]:
         x, w = random.uniform(-2, 2, (2, 3, 6, 5)), random.uniform(-2, 2, (5, 3, 3, 3))
         r = random.uniform(-2, 2, spec.out_shape(x.shape, w.shape))
         yield Sample(fused(spec, activation, True, 0.2), (x, w, random.uniform(-1, 1, 5), r))
-        yield Sample(fused(spec, activation), (x, w, None, None))
+        if place < 3:  # without a residual an activation is the same code
+            yield Sample(fused(spec, activation), (x, w, None, None))
 
 
 conv_fused = Op(
