@@ -80,7 +80,7 @@ def check(dims: int, x: Numpy, w: Numpy, bias: Numpy | None, **given: Any) -> No
 def cases(draw: st.DrawFn) -> tuple[int, Numpy, Numpy, Numpy | None, dict[str, Any]]:
     dims = draw(st.sampled_from([1, 2, 2, 3]))
     groups, inputs, outputs = draw(
-        st.sampled_from([(1, 3, 2), (1, 20, 24), (2, 2, 3), (4, 1, 1), (1, 70, 5), (3, 5, 16)])
+        st.sampled_from([(1, 3, 2), (1, 20, 24), (4, 1, 1), (1, 70, 5), (3, 5, 16)])
     )
     axes = st.tuples
     kernel = draw(axes(*[st.integers(1, 5 if dims < 3 else 3)] * dims))

@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from convolution_cases import (
     gather,
     laid,
 )
+from covering import varied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,8 +159,11 @@ def by_kernel(name: str, case: Case, event: Event) -> Numpy:
     return np.array(plan.run(event.inputs)[0])
 
 
-@pytest.mark.parametrize("name", ["FFT", "Winograd"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@varied(
+    "name,dtype",
+    product(("FFT", "Winograd"), ("float32", "float64")),
+    [("FFT", "float64"), ("Winograd", "float32")],
+)
 @given(case=cases(2))
 @settings(max_examples=25)
 def test_transforms_agree_with_plain_sums(name: str, dtype: str, case: Case) -> None:

@@ -136,9 +136,9 @@ def test_long_sums_are_finished_once() -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "relu6", "leaky_relu", "silu", "gelu"])
 def test_nan_stays_nan(activation: str) -> None:
-    x = tatamu.full((1, 4, 6, 6), float("nan"))
-    w = tatamu.ones(8, 4, 3, 3)
-    y = apply(conv_fused, fused(ConvSpec.make(3), activation), x, w, None, None)
+    x = tatamu.full((1, 3, 6, 6), float("nan"), dtype=tatamu.float64)
+    w, r = (tatamu.ones(*shape, dtype=tatamu.float64) for shape in ((5, 3, 3, 3), (1, 5, 4, 4)))
+    y = apply(conv_fused, fused(ConvSpec.make(3), activation, True, 0.2), x, w, None, r)
     assert np.isnan(y.numpy()).all()
 
 

@@ -14,6 +14,7 @@ from covering import Which, few_and_all, varied
 from direct_cases import (
     GUARD,
     HOST,
+    NARROWEST,
     RUNNABLE,
     SENTINEL,
     Layer,
@@ -301,7 +302,7 @@ def test_each_weight_gets_its_sum(isa: str, group: tuple[int, int, int], layer: 
     sums_agree(isa, layer, group, "float32")
 
 
-@every_isa
+@varied("isa", product(RUNNABLE), [(NARROWEST,)])
 def test_each_weight_gets_its_sum_in_double_precision(isa: str) -> None:
     sums_agree(isa, LAYERS[1], (37, 1, 1), "float64")
 

@@ -51,6 +51,7 @@ every_variant = varied(
     "isa,dtype,order", VARIANTS, KEPT, ids=lambda *v: "-".join(v).replace(" ", "-")
 )
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+KINDS = ("mean", "norm1", "norm2")
 SHAPE = (2, 21, 2, 6, 9)
 
 
@@ -82,7 +83,8 @@ def check(isa: str, dtype: str, order: str, way: Way, shape: Any, gaps: bool = F
         got, found = pool(isa, "argmax", given_, reads, order, gaps=gaps)
         np.testing.assert_array_equal(got, values)
         np.testing.assert_array_equal(found, places)
-        for kind in ("mean", "norm1", "norm2"):
+        # Norms are means of other numbers: of planes, seen once.
+        for kind in KINDS if order == "channels last" or way is WAYS["volume"] else KINDS[:1]:
             with np.errstate(invalid="ignore"):
                 right, _ = exact(kind, given_, reads, divisors, 6)
             named: dict[str, Any] = {"counts": counts, "window": 6, "gaps": gaps}
