@@ -64,6 +64,7 @@ every_checked = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @every_checked
 def test_nothing_outside_is_read_or_written(isa: str, tile: Tile) -> None:
     kernel = debug_kernel(isa, tile)

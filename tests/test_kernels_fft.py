@@ -84,6 +84,7 @@ def square(size: int, kernel: int, pad: int = 0, *, summed: bool = False) -> tup
     return line, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [33, 48, 64])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("summed", [False, True])

@@ -79,6 +79,7 @@ def test_long_axes_are_folded_in_parts(isa: str, shape: Any, axes: Any) -> None:
     check(isa, x, axes)
 
 
+@pytest.mark.slow
 @every_isa_in_float32
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 70), st.integers(1, 9), st.integers(1, 30)),

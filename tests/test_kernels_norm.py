@@ -114,6 +114,7 @@ def test_batch_and_groups(isa: str, dtype: str, order: Any, shape: Any) -> None:
             check_channels(isa, x, members)
 
 
+@pytest.mark.slow
 @every_isa_in_float32
 @given(
     st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(2, 12), st.integers(1, 30)),
@@ -288,6 +289,7 @@ def test_softmax(isa: str, dtype: str, form: str, shape: Any, axis: int, order: 
     check_softmax(isa, form, laid(numbers(shape, dtype) * np.dtype(dtype).type(6), order), axis)
 
 
+@pytest.mark.slow
 @every_form
 @given(st.integers(1, 60), st.integers(1, 150), st.booleans())
 def test_softmax_of_any_size(

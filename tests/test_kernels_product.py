@@ -50,6 +50,7 @@ SIZES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @every_isa_and_dtype
 @every_kernel
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
