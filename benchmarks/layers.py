@@ -8,6 +8,10 @@ padding included; backward is the gradient of all inputs. The ratio is PyTorch's
 tatamu: above 1 is a layer we win. Ratios are medians over rounds. Errors are the worst of all
 outputs against float64, relative to the largest output. With --family only those families are
 measured, and their rows replaced in the results file.
+
+For layers that add up products, ``plain_limit`` is what the ratio would be if tatamu made every
+product at the measured multiply-add peak: more takes an algorithm that makes fewer. Where it is
+near 1, PyTorch is near that peak itself, and no plain kernel can be much faster.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ import numpy as np
 import tatamu
 from benchmarks.common import RESULTS, median_seconds, write
 from benchmarks.families import FAMILIES, Case, Family
+from tatamu.geometry import ConvSpec
 from tatamu.nn import functional as F
 from tatamu.runtime import machine
 
@@ -159,6 +164,29 @@ def bandwidth(case: Case, out: Any, threads: int, seconds: float, memory: bool) 
     return {"of_bandwidth": round(nbytes / seconds / 1e9 / reading, 2)}
 
 
+def limited(row: dict[str, Any], peaks: dict[str, float]) -> dict[str, Any]:
+    """The row with its ``plain_limit``, where there are products to count."""
+    macs = {case.label: products(case) for family in FAMILIES for case in family.cases}
+    count = macs.get(row["case"], 0) * (2 if row["what"] == "backward" else 1)
+    if not count:
+        return row
+    at_peak = 2 * count / peaks[str(row["threads"])] / 1e6
+    return {**row, "plain_limit": round(times(row)[1] / at_peak, 2)}
+
+
+def products(case: Case) -> int:
+    """Multiply-adds of a plain sum; 0 for what adds up none."""
+    shapes = [shape for shape in case.inputs if shape is not None]
+    if case.call in ("linear", "matmul"):
+        return math.prod(shapes[0]) * shapes[1][0 if case.call == "linear" else -1]
+    if not case.call.startswith("conv"):
+        return 0
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in case.options.items()}
+    transposed, kernel = "transpose" in case.call, shapes[1][2:]
+    spec = ConvSpec.make(kernel, transposed=transposed, dims=len(kernel), **options)
+    return spec.macs(shapes[0], shapes[1])
+
+
 def line(family: Family, row: dict[str, Any]) -> str:
     """A row as it is printed."""
     found = row["error"]
@@ -225,7 +253,12 @@ def main() -> None:
         kept = {name: summaries[name] for name in order if name in summaries}
         write(
             "layers",
-            {"torch": peer.version, "peak_gflops": peaks, "summary": kept, "rows": rows},
+            {
+                "torch": peer.version,
+                "peak_gflops": peaks,
+                "summary": kept,
+                "rows": [limited(row, peaks) for row in rows],
+            },
         )
 
 

@@ -115,7 +115,7 @@ def profile(
     """
     operations = []
     for event, call in _events(layer, inputs):
-        found = candidates(call) if call.op.kernels else []
+        found = candidates(call, exact=True) if call.op.kernels else []
         kernels = tuple(_report(c, event, call, measure) for c in found)
         shapes, flops = call.shapes, call.op.flops(call)
         operations.append(OpReport(call.op.name, shapes, event.ran.kernel, flops, kernels))

@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 NOTE = "tuned"
+# A kernel that is this many times as fast as the next by typical rates is so by any machine's.
+CLEAR = 1.6
 
 
 @dataclass(slots=True)
@@ -34,13 +36,16 @@ class Candidate:
     """A kernel, and why it does not serve the call ('' if it does) or in how many seconds.
 
     ``seconds`` is predicted, None where the kernel states no cost; ``scratch`` is the memory it
-    needs beside inputs and outputs, packed weights included, in bytes.
+    needs beside inputs and outputs, packed weights included, in bytes. ``rank`` is what decides:
+    seconds, by typical rates where these leave no doubt.
     """
 
     kernel: Kernel
     refusal: str
     seconds: float | None = None
     scratch: int = 0
+    costs: tuple[Cost, ...] = ()
+    rank: float = 0.0
 
 
 class _Limit:
@@ -80,9 +85,14 @@ def workspace_limit() -> int | None:
     return _Limit.bytes
 
 
-def candidates(call: Call) -> list[Candidate]:
-    """All kernels of the call's operation, those that serve it first, the best of them first."""
+def candidates(call: Call, *, exact: bool = False) -> list[Candidate]:
+    """All kernels of the call's operation, those that serve it first, the best of them first.
+
+    Predictions are this machine's own with ``exact``; else only where typical rates leave the
+    choice open, since measuring rates for the first time takes a while.
+    """
     found = [_candidate(kernel, call) for kernel in call.op.kernels]
+    _predict(found, exact)
     serving = [c for c in found if not c.refusal]
     refused = [c for c in found if c.refusal]
     if len(serving) > 1:
@@ -97,7 +107,7 @@ def candidates(call: Call) -> list[Candidate]:
             serving = kept
         # Stable: kernels that state no cost stand where the operation's record has them.
         if all(c.seconds is not None for c in serving):
-            serving.sort(key=lambda c: c.seconds or 0.0)
+            serving.sort(key=lambda c: c.rank)
         best = _tuned(call)
         serving.sort(key=lambda c: c.kernel.name != best)
     return serving + refused
@@ -108,14 +118,29 @@ def _candidate(kernel: Kernel, call: Call) -> Candidate:
     if reason is not None:
         return Candidate(kernel, reason)
     costs: Iterable[Cost] | None = getattr(kernel, "costs", _no_costs)(call)
-    if costs is None:
-        return Candidate(kernel, "")
-    from tatamu.runtime import machine
-    from tatamu.runtime.calibration import rates
+    known = () if costs is None else tuple(costs)
+    return Candidate(kernel, "", None, sum(cost.scratch for cost in known), known)
 
-    known, cores = list(costs), machine.cores()
-    seconds = sum(cost.seconds(rates(), cores) for cost in known)
-    return Candidate(kernel, "", seconds, sum(cost.scratch for cost in known))
+
+def _predict(found: list[Candidate], exact: bool) -> None:
+    """Fill in the seconds of those that state costs."""
+    priced = [c for c in found if c.costs]
+    if not priced or not (exact or len(priced) > 1):
+        return
+    from tatamu.runtime import machine
+    from tatamu.runtime.calibration import rates, typical
+
+    cores = machine.cores()
+    for c in priced:
+        c.seconds = c.rank = sum(cost.seconds(typical(), cores) for cost in c.costs)
+    first, *others = sorted(c.rank for c in priced)
+    is_open = bool(others) and others[0] < CLEAR * first
+    if not exact and not is_open:
+        return
+    for c in priced:
+        c.seconds = sum(cost.seconds(rates(), cores) for cost in c.costs)
+        if is_open:
+            c.rank = c.seconds
 
 
 def _no_costs(call: Call) -> None:

@@ -17,12 +17,20 @@ from tatamu.stage import F32, Target, host
 if TYPE_CHECKING:
     from tatamu.kernels.cost import Rates
 
-__all__ = ["rates"]
+__all__ = ["rates", "typical"]
 
 # What is assumed where nothing can be measured: a core of some years ago.
 TYPICAL = {"steps": 5e9, "bandwidth": 1.2e10, "together": 2e10, "launch": 2e-6}
 # Larger than the second cache, small enough that touching it for the first time takes little.
 READ_BYTES = 12 * 1024 * 1024
+
+
+@cache
+def typical() -> Rates:
+    """What is assumed of a machine before it is measured."""
+    from tatamu.kernels.cost import Rates
+
+    return Rates(**TYPICAL)
 
 
 @cache
@@ -32,7 +40,7 @@ def rates() -> Rates:
 
     target = host()
     if target is None:
-        return Rates(**TYPICAL)
+        return typical()
     name = f"{machine.cpu().name}, {target.tag}, {machine.cores()} cores"
     known = notes.read("rates")
     kept = known.get(name)
@@ -41,7 +49,7 @@ def rates() -> Rates:
     try:
         found = _measure(target)
     except CompileError:
-        return Rates(**TYPICAL)
+        return typical()
     notes.write("rates", {**known, name: found})
     return Rates(**found)
 
