@@ -390,6 +390,7 @@ cli.main(["look", "Conv2d(_, 2, 3)", "--lang", "{lang}"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
 @pytest.mark.parametrize(
     ("lang", "said"),

@@ -357,6 +357,7 @@ def test_workers_may_always_run_somewhere(counter: Counter) -> None:
 # ---- rest, exit and fork -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_pool_at_rest_costs_nothing(pool: Pool, counter: Counter) -> None:
     pool.grow(4)
     counter.run(1000, 5, pool)
@@ -419,6 +420,7 @@ def run_script(script: str) -> tuple[str, float]:
     return "\n".join(said), end - float(last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [0.0, 0.3], ids=["spinning", "asleep"])
 @pytest.mark.parametrize("kind", ["native", "in-python"])
 def test_a_process_ends_at_once(kind: str, rest: float) -> None:
@@ -478,21 +480,22 @@ def test_fork_while_workers_are_busy() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_fork_while_another_thread_compiles() -> None:
     said, _ = run_script("""
+        name = f"slowly_written_{os.getpid()}"  # in no cache yet
         started = threading.Event()
 
         def write():
             started.set()
             time.sleep(0.2)
-            m = Module("slowly_written", host())
+            m = Module(name, host())
             m.task({})
             return m
 
         thread = threading.Thread(
-            target=compiled.compiled, args=(write, host(), "slowly_written")
+            target=compiled.compiled, args=(write, host(), name)
         )
         thread.start()
         started.wait()
-        print(in_child(lambda: (convolve(), ("slowly_written",) in compiled._loaded)))
+        print(in_child(lambda: (convolve(), (name,) in compiled._loaded)))
         thread.join()
     """)
     assert said == "(True, True)"

@@ -43,6 +43,7 @@ def run(folder: Path, kernels: int, *options: str) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()[-3:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "kernels", "words"),
     [
