@@ -201,15 +201,15 @@ def line(family: Family, row: dict[str, Any]) -> str:
 def summary(family: Family, threads: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A family's geometric mean and least ratio, beside what it is to reach.
 
-    The least is that of cases in which one side works for 0.1 ms: below, calling costs more than
-    computing. ``least_of_all`` counts those, too.
+    Both are of cases in which one side works for 0.1 ms, where there are any: below, calling costs
+    more than computing. ``least_of_all`` counts those, too.
     """
     mine = [row for row in rows if row["threads"] == threads]
     ratios = [row["ratio"] for row in mine]
-    worked = [row["ratio"] for row in mine if max(times(row)) >= 0.1]
-    mean = math.exp(statistics.mean(map(math.log, ratios)))
+    worked = [row["ratio"] for row in mine if max(times(row)) >= 0.1] or ratios
+    mean = math.exp(statistics.mean(map(math.log, worked)))
     return {
-        "geometric_mean": round(mean, 2), "least": min(worked or ratios),
+        "geometric_mean": round(mean, 2), "least": min(worked),
         "least_of_all": min(ratios), "least_bar": family.least, "mean_bar": family.mean,
     }  # fmt: skip
 
