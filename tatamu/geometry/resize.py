@@ -61,10 +61,6 @@ class Resampling:
         """For each input position the outputs it goes into, with the same weights."""
         return _transposed(self)
 
-    def is_identity(self) -> bool:
-        """Whether it changes nothing."""
-        return all(t == ((o, 1.0),) for o, t in enumerate(self.taps())) and self.size == self.out
-
     def centre(self, o: int) -> float:
         """Where output ``o`` lies among the input positions' centres."""
         return self.scale * o if self.align_corners else self.scale * (o + 0.5) - 0.5
