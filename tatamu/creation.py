@@ -10,6 +10,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.dtypes import DType
+from tatamu.methods.views import sizes
 from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.cast import cast
 from tatamu.ops.common import full as filled
@@ -17,7 +18,6 @@ from tatamu.ops.layout import Size, contiguous_strides
 from tatamu.random import Generator
 from tatamu.runtime.storage import Storage
 from tatamu.tensor import Tensor
-from tatamu.views import sizes
 
 __all__ = [
     "arange",

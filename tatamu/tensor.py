@@ -10,7 +10,8 @@ import numpy as np
 
 from tatamu import autograd, dtypes, printing
 from tatamu.dtypes import DType
-from tatamu.maths import Maths
+from tatamu.methods.maths import Maths
+from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
 from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.common import constant
@@ -19,7 +20,6 @@ from tatamu.ops.inplace import check_writable, refresh, write
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
 from tatamu.random import Generator, default_generator, scaled
-from tatamu.views import MemoryFormat, Views, channels_last, preserve_format
 
 __all__ = ["Tensor"]
 

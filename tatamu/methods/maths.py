@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from tatamu.dtypes import DType
+from tatamu.methods.reductions import Reductions
 from tatamu.ops import comparison, elementary, pointwise, products, sigmoid
 from tatamu.ops.arithmetic import add, div, mul, neg, sub
 from tatamu.ops.array import Array
@@ -19,7 +20,6 @@ from tatamu.ops.matmul import matmul
 from tatamu.ops.op import Op, apply
 from tatamu.ops.power import pow_, power, scalar
 from tatamu.ops.relu import relu
-from tatamu.reductions import Reductions
 
 __all__ = ["Maths"]
 

@@ -1,0 +1,1 @@
+"""Tensor's methods by family: each file is one base class of Tensor."""
