@@ -29,7 +29,7 @@ def function(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[A
     Raises TypeError with torch's sentence for an input that is no tensor.
 
     >>> import tatamu
-    >>> function(Tensor.exp)(tatamu.zeros(1))
+    >>> function(tatamu.Tensor.exp)(tatamu.zeros(1))
     tensor([1.])
     """
     name = method.__name__
