@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from tatamu import dtypes
+from tatamu.dtypes import DType
 from tatamu.functions.function import must_be_tensor
 from tatamu.functions.random import blank, blank_like
 from tatamu.ops import leaky
 from tatamu.ops.array import Array, wrap
+from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
 from tatamu.ops.inplace import write
 from tatamu.ops.op import apply
@@ -37,15 +39,15 @@ __all__ = [
 _SATURATION = 1.7580993408473766
 
 
-def _channels(x: Tensor) -> Any:
+def _channels(x: Tensor, dtype: DType) -> Any:
     """Memory for one number per channel of each sample."""
     if len(x.shape) < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    return blank((*x.shape[:2], *[1] * (len(x.shape) - 2)), x.dtype)
+    return blank((*x.shape[:2], *[1] * (len(x.shape) - 2)), dtype)
 
 
 def _dropping(
-    name: str, meaning: str, room: Callable[[Tensor], Any], alpha: bool, inplace: bool
+    name: str, meaning: str, room: Callable[[Tensor, DType], Any], alpha: bool, inplace: bool
 ) -> Callable[[Tensor, float, bool], Tensor]:
     """One of the functions; ``room`` gives the memory that its mask is drawn into."""
 
@@ -60,9 +62,11 @@ def _dropping(
         multiply = input.mul_ if inplace else input.mul
         if p == 1:
             return multiply(blank((), input.dtype).zero_())
-        noise = room(input).bernoulli_(1 - p)
         if not alpha:
-            return multiply(noise.div_(1 - p))
+            # 1 / (1 - p) is rounded once, to the type that 16-bit numbers are computed with.
+            wide = dtypes.from_numpy_dtype(input.dtype.compute)
+            return multiply(cast(room(input, wide).bernoulli_(1 - p).div_(1 - p), input.dtype))
+        noise = room(input, input.dtype).bernoulli_(1 - p)
         scale = 1 / math.sqrt((_SATURATION * _SATURATION * p + 1) * (1 - p))
         shift = (noise - 1).mul_(_SATURATION * scale).add_(_SATURATION * scale * p)
         return multiply(noise.mul_(scale)).add_(shift)
@@ -95,14 +99,17 @@ feature_alpha_dropout_ = _dropping(
 
 
 def _slopes(x: Tensor, lower: float, upper: float, source: Generator) -> Array:
-    """A random slope for each number that is not positive, in C order; 1 for the others."""
-    values = dtypes.widen(x.array, x.dtype)
-    slopes = np.ones(x.shape, x.dtype.compute)
-    leaking = values <= 0
+    """A random slope for each number that is not positive, in C order; 1 for the others.
+
+    In the type that numbers of the dtype are computed with.
+    """
+    kind = x.dtype.compute.type
+    leaking = dtypes.widen(x.array, x.dtype) <= 0
+    slopes = np.ones(x.shape, kind)
     slopes[leaking] = draws.uniform(
-        source, int(leaking.sum()), dtypes.float64, float(lower), float(upper)
+        source, int(leaking.sum()), dtypes.float64, float(kind(lower)), float(kind(upper))
     )
-    return wrap(dtypes.narrow(slopes, x.dtype), x.dtype)
+    return wrap(slopes, dtypes.from_numpy_dtype(slopes.dtype))
 
 
 def _leaking(
@@ -111,14 +118,18 @@ def _leaking(
     upper: float,
     training: bool,
     generator: Generator | None,
-    run: Callable[..., Tensor],
+    inplace: bool,
 ) -> Tensor:
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
-        return run(leaky.rrelu, interned(((float(lower) + float(upper)) / 2,)), input)
+        mean = interned(((float(lower) + float(upper)) / 2,))
+        return write(leaky.rrelu, mean, input) if inplace else apply(leaky.rrelu, mean, input)
     noise = _slopes(input, lower, upper, generator or default_generator)
-    return run(leaky.rrelu_noise, None, input, noise)
+    if inplace and noise.dtype is input.dtype:
+        return write(leaky.rrelu_noise, None, input, noise)
+    slanted = apply(leaky.rrelu_noise, None, cast(input.contiguous(), noise.dtype), noise)
+    return input.copy_(slanted) if inplace else cast(slanted, input.dtype)
 
 
 def rrelu(
@@ -137,7 +148,7 @@ def rrelu(
     tensor([-2.,  1.])
     """
     must_be_tensor("rrelu", input)
-    return _leaking(input, lower, upper, training, generator, apply)
+    return _leaking(input, lower, upper, training, generator, inplace=False)
 
 
 def rrelu_(
@@ -149,4 +160,4 @@ def rrelu_(
 ) -> Tensor:
     """As ``rrelu``, in place."""
     must_be_tensor("rrelu_", input)
-    return _leaking(input, lower, upper, training, generator, write)
+    return _leaking(input, lower, upper, training, generator, inplace=True)

@@ -37,9 +37,7 @@ bernoulli = function(Tensor.bernoulli)
 multinomial = function(Tensor.multinomial)
 
 
-def blank(
-    shape: Any, dtype: DType, strides: Any = None, out: Any = None, requires_grad: bool = False
-) -> Any:
+def blank(shape: Any, dtype: DType, strides: Any = None, out: Any = None) -> Any:
     """Memory to fill: ``out``, or a new tensor, in C order unless ``strides`` say otherwise."""
     size = Size(shape)
     negative = [n for n in size if n < 0]
@@ -51,14 +49,12 @@ def blank(
         return out
     storage = Storage(size.numel() * dtype.itemsize)
     storage.reordered = strides is not None
-    tensor = made.type(storage, 0, size, strides or contiguous_strides(size), dtype)
-    if requires_grad:
-        if not dtype.is_floating_point:
-            raise RuntimeError(
-                "Only Tensors of floating point and complex dtype can require gradients"
-            )
-        tensor._requires_grad = True
-    return tensor
+    return made.type(storage, 0, size, strides or contiguous_strides(size), dtype)
+
+
+def _can_require(dtype: DType, requires_grad: bool) -> None:
+    if requires_grad and not dtype.is_floating_point:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
 def blank_like(x: Array, dtype: DType | None = None) -> Any:
@@ -67,7 +63,31 @@ def blank_like(x: Array, dtype: DType | None = None) -> Any:
     return blank(x.shape, dtype or x.dtype, strides)
 
 
+_IGNORED = ("device", "layout", "pin_memory", "names", "memory_format")
+
+
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """TypeError for keywords that torch's function has not; another device than the CPU is told."""
+    for key, value in options.items():
+        if key not in _IGNORED:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+        if key == "device" and value is not None and str(value) != "cpu":
+            raise RuntimeError(
+                f"Expected device 'cpu', but got {value!r}\n"
+                "  tatamu computes on the CPU only: device='cpu', or leave it out"
+            )
+
+
+def _room(name: str, size: Any, dtype: DType, out: Any, options: dict[str, Any]) -> Any:
+    """Memory for a tensor whose size is given as arguments, or as ``size=``."""
+    if "size" in options:
+        size = (options.pop("size"),)
+    check_options(name, options)
+    return blank(sizes(size), dtype, out=out)
+
+
 def _finished(tensor: Any, requires_grad: bool) -> Any:
+    _can_require(tensor.dtype, requires_grad)
     return tensor.requires_grad_() if requires_grad else tensor
 
 
@@ -77,7 +97,7 @@ def rand(
     out: Tensor | None = None,
     dtype: DType | None = None,
     requires_grad: bool = False,
-    **_: Any,
+    **options: Any,
 ) -> Tensor:
     """Random numbers from [0, 1).
 
@@ -87,7 +107,7 @@ def rand(
     tensor([[0.4963, 0.7682],
             [0.0885, 0.1320]])
     """
-    tensor = blank(sizes(size), dtype or dtypes.float32, out=out)
+    tensor = _room("rand", size, dtype or dtypes.float32, out, options)
     return _finished(tensor.uniform_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
@@ -97,7 +117,7 @@ def randn(
     out: Tensor | None = None,
     dtype: DType | None = None,
     requires_grad: bool = False,
-    **_: Any,
+    **options: Any,
 ) -> Tensor:
     """Normally distributed random numbers of mean 0 and deviation 1.
 
@@ -107,7 +127,7 @@ def randn(
     tensor([[ 1.5410, -0.2934],
             [-2.1788,  0.5684]])
     """
-    tensor = blank(sizes(size), dtype or dtypes.float32, out=out)
+    tensor = _room("randn", size, dtype or dtypes.float32, out, options)
     return _finished(tensor.normal_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
@@ -138,7 +158,10 @@ def randint(
         high = given.pop()
     if low is None:
         low = given.pop() if given else 0
-    tensor = blank(sizes((size,)), dtype or dtypes.int64, out=out)
+    check_options("randint", named)
+    kind = dtype or dtypes.int64
+    _can_require(kind, requires_grad)
+    tensor = blank(sizes((size,)), kind, out=out)
     tensor.random_(operator.index(low), operator.index(high), generator=generator)
     return _finished(tensor, requires_grad)  # type: ignore[no-any-return]
 
@@ -150,7 +173,7 @@ def randperm(
     out: Tensor | None = None,
     dtype: DType = dtypes.int64,
     requires_grad: bool = False,
-    **_: Any,
+    **options: Any,
 ) -> Tensor:
     """The numbers from 0 to ``n`` - 1 in random order.
 
@@ -159,6 +182,7 @@ def randperm(
     >>> randperm(5)
     tensor([4, 1, 2, 0, 3])
     """
+    check_options("randperm", options)
     tensor = blank((n,), dtype, out=out)
     fill(tensor, lambda count: draws.permutation(generator or default_generator, count))
     return _finished(tensor, requires_grad)  # type: ignore[no-any-return]
@@ -173,7 +197,7 @@ def normal(
     out: Tensor | None = None,
     dtype: DType | None = None,
     requires_grad: bool = False,
-    **_: Any,
+    **options: Any,
 ) -> Tensor:
     """Normally distributed numbers: of one mean and deviation and a size, or of tensors of them.
 
@@ -184,6 +208,7 @@ def normal(
     >>> normal(tatamu.tensor([0.0, 100.0]), 1.0)
     tensor([ 1.5410, 99.7066])
     """
+    check_options("normal", options)
     if size is not None:
         tensor = blank(sizes((size,)), dtype or dtypes.float32, out=out)
         return _finished(tensor.normal_(mean, std, generator=generator), requires_grad)  # type: ignore[no-any-return]
@@ -225,17 +250,19 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
 
 def rand_like(
     input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False,
-    generator: Generator | None = None, **_: Any,
+    generator: Generator | None = None, **options: Any,
 ) -> Tensor:  # fmt: skip
     """Random numbers from [0, 1) in the shape, dtype and memory order of a tensor."""
+    check_options("rand_like", options)
     return _finished(blank_like(input, dtype).uniform_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
 def randn_like(
     input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False,
-    generator: Generator | None = None, **_: Any,
+    generator: Generator | None = None, **options: Any,
 ) -> Tensor:  # fmt: skip
     """Normally distributed numbers in the shape, dtype and memory order of a tensor."""
+    check_options("randn_like", options)
     return _finished(blank_like(input, dtype).normal_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
@@ -244,7 +271,9 @@ def randint_like(
     generator: Generator | None = None, **named: Any,
 ) -> Tensor:  # fmt: skip
     """Whole numbers in the shape, dtype and memory order of a tensor."""
-    low = named.get("low", bounds[0] if len(bounds) == 2 else 0)
-    high = named["high"] if "high" in named else bounds[-1]
+    given = list(bounds)
+    high = named.pop("high") if "high" in named else given.pop()
+    low = named.pop("low") if "low" in named else given.pop() if given else 0
+    check_options("randint_like", named)
     tensor = blank_like(input, dtype).random_(low, high, generator=generator)
     return _finished(tensor, requires_grad)  # type: ignore[no-any-return]

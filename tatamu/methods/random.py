@@ -253,7 +253,7 @@ class Random(Array):
 
             def draw(count: int) -> Numpy:
                 words = source.long_words(count) if wide else source.words(count)
-                return (words % words.dtype.type(span)).astype(np.int64)
+                return np.asarray((words % words.dtype.type(span)).astype(np.int64))
 
             fill(self, draw)
             return self

@@ -46,7 +46,7 @@ def uniform(source: Generator, count: int, dtype: DType, low: float, high: float
         return fma64(source.uniform64(count), high - low, low)
     start, end = np.float32(low), np.float32(high)
     values = source.uniform32(count)
-    if (start, end) == (0, 1):
+    if start == 0 and end == 1:
         return values
     span = np.float64(end - start)
     return fma32(values.astype(np.float64), span, np.float64(start)).astype(np.float32)

@@ -43,7 +43,7 @@ def fma32(a: Any, b: Any, c: Any) -> Numpy:
         near, error = _two_sum(product[halfway], addend)
         past = np.nextafter(near, np.copysign(np.inf, error))
         total[halfway] = np.where(error == 0, near, past)
-    return total.astype(np.float32).astype(np.float64)
+    return np.asarray(total.astype(np.float32).astype(np.float64))
 
 
 def fma64(a: Any, b: Any, c: Any) -> Numpy:

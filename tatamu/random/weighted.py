@@ -59,4 +59,4 @@ def _without_replacement(x: Array, weights: Numpy, samples: int, source: Generat
     rounded = dtypes.narrow(drawn.astype(x.dtype.compute), x.dtype).reshape(shape)
     shares = weights / dtypes.widen(rounded if ordered else rounded.T, x.dtype)
     shares = dtypes.widen(dtypes.narrow(shares, x.dtype), x.dtype)
-    return np.argsort(-shares, axis=1, kind="stable")[:, :samples]
+    return np.ascontiguousarray(np.argsort(-shares, axis=1, kind="stable")[:, :samples])

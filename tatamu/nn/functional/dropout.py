@@ -7,6 +7,7 @@ import warnings
 from tatamu.functions import dropout as _drop
 from tatamu.functions.function import must_be_tensor
 from tatamu.functions.random import blank
+from tatamu.ops.array import wrap
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -166,8 +167,8 @@ def gumbel_softmax(
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    gumbels = -blank(logits.shape, logits.dtype).exponential_().log()
-    soft = ((logits + gumbels) / tau).softmax(dim)
+    gumbels: Tensor = -blank(logits.shape, logits.dtype).exponential_().log()
+    soft: Tensor = ((logits + gumbels) / tau).softmax(dim)
     if not hard:
         return soft
     # The first of the largest is 1, all others 0: what torch scatters into zeros.
@@ -177,11 +178,6 @@ def gumbel_softmax(
 
 
 def _first_largest(x: Tensor, dim: int) -> Tensor:
-    import numpy as np
-
-    from tatamu import dtypes
-    from tatamu.ops.array import wrap
-
     values = dtypes.widen(x.array, x.dtype)
     found = np.zeros_like(values)
     np.put_along_axis(found, np.expand_dims(values.argmax(dim), dim), 1, dim)
