@@ -180,7 +180,14 @@ def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
         found = tuple(axes for axes in found if axes[-1].first == 0)
     return tuple(
         _phase(
-            spec, call.dtype(0).name, shape, steps, wide_out, (y_steps[0], *y_steps[2:]), axes, across
+            spec,
+            call.dtype(0).name,
+            shape,
+            steps,
+            wide_out,
+            (y_steps[0], *y_steps[2:]),
+            axes,
+            across,
         )
         for axes in found
     )
