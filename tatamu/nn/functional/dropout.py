@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
+from tatamu import dtypes
 from tatamu.functions import dropout as _drop
 from tatamu.functions.function import must_be_tensor
 from tatamu.functions.random import blank
