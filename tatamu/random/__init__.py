@@ -6,7 +6,6 @@ Intel's; ``docs/random.md`` says what equals torch to the bit.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +22,8 @@ __all__ = [
     "set_rng_state",
 ]
 
-default_generator = Generator().manual_seed(secrets.randbits(64))
+default_generator = Generator()
+default_generator.seed()
 
 
 def manual_seed(seed: Any) -> Generator:

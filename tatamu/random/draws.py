@@ -15,6 +15,7 @@ from tatamu.dtypes import DType
 from tatamu.ops.array import Numpy
 from tatamu.random.exact import elementwise, fma32, fma64
 from tatamu.random.generator import Generator
+from tatamu.random.kernels import kernel
 from tatamu.random.normal import blocks32, blocks64
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
 
 # From this range on torch takes 64 bits for an integer, not 32.
 _WIDE = 1 << 28
+# From this many exchanges on a kernel is compiled.
+_COMPILED = 1 << 17
 # From this many on torch's randperm draws in another way.
-_MANY = ((1 << 32) - 1) // 20
+_MOST = ((1 << 32) - 1) // 20
 
 
 def uniform(source: Generator, count: int, dtype: DType, low: float, high: float) -> Numpy:
@@ -126,17 +129,22 @@ def integers(source: Generator, count: int, low: int, span: int) -> Numpy:
 
 def permutation(source: Generator, count: int) -> Numpy:
     """0 to count - 1 in random order: each place takes one of those from it on."""
-    if count >= _MANY:
-        raise NotImplementedError(f"randperm of {_MANY} numbers or more: got {count}")
+    if count >= _MOST:
+        raise NotImplementedError(f"randperm of {_MOST} numbers or more: got {count}")
     if count < 2:
         return np.arange(count)
     first = np.arange(count - 1)
     left = np.arange(count, 1, -1).astype(np.uint32)
     other = first + (source.words(count - 1) % left).astype(np.int64)
-    order = list(range(count))
-    for place, taken in enumerate(other.tolist()):
-        order[place], order[taken] = order[taken], order[place]
-    return np.array(order)
+    launch = kernel("shuffle", count - 1) if count >= _COMPILED else None
+    if launch is None:
+        order = list(range(count))
+        for place, taken in enumerate(other.tolist()):
+            order[place], order[taken] = order[taken], order[place]
+        return np.array(order)
+    exchanged = np.arange(count)
+    launch((exchanged.ctypes.data, other.ctypes.data), 1)
+    return exchanged
 
 
 def poisson(source: Generator, rates: Numpy) -> Numpy:
