@@ -50,11 +50,12 @@ def test_without_kernels_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(normal, "_MANY", 16)
     uniform = Generator().manual_seed(1).uniform32(1600)
     compiled = normal.blocks32(uniform, 0.0, 1.0)
-    monkeypatch.setattr(normal, "kernel", lambda name, count: None)
+    monkeypatch.setattr(normal, "kernel", lambda name, count, many: None)
     assert normal.blocks32(uniform, 0.0, 1.0).tolist() == compiled.tolist()
 
 
 def test_a_processor_that_rounds_twice_is_refused() -> None:
     reason = box_muller.accepts(1, TARGETS["SSE2"])
     assert reason == "the processor cannot multiply and add with one rounding"
-    assert kernel("shuffle", 4) is kernel("shuffle", 4)
+    assert kernel("shuffle", 4, 2) is kernel("shuffle", 4, 2)
+    assert kernel("box_muller_table", 3, 1 << 20) is None

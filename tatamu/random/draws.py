@@ -13,7 +13,7 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import DType
 from tatamu.ops.array import Numpy
-from tatamu.random.exact import elementwise, fma32, fma64
+from tatamu.random.exact import elementwise, scaled32, scaled64
 from tatamu.random.generator import Generator
 from tatamu.random.kernels import kernel
 from tatamu.random.normal import blocks32, blocks64
@@ -46,13 +46,10 @@ def uniform(source: Generator, count: int, dtype: DType, low: float, high: float
     float64 for float64, else float32.
     """
     if dtype is dtypes.float64:
-        return fma64(source.uniform64(count), high - low, low)
+        return scaled64(source.uniform64(count), high - low, low)
     start, end = np.float32(low), np.float32(high)
     values = source.uniform32(count)
-    if start == 0 and end == 1:
-        return values
-    span = np.float64(end - start)
-    return fma32(values.astype(np.float64), span, np.float64(start)).astype(np.float32)
+    return values if start == 0 and end == 1 else scaled32(values, float(end - start), float(start))
 
 
 def long_normal(source: Generator, count: int, dtype: DType, mean: float, std: float) -> Numpy:
@@ -75,7 +72,7 @@ def long_normal(source: Generator, count: int, dtype: DType, mean: float, std: f
 
 def normal(source: Generator, count: int, mean: float, std: float) -> Numpy:
     """Normal numbers as torch makes fewer than 16, or those of memory in another order."""
-    return fma64(source.normal_pairs(count), float(std), float(mean))
+    return scaled64(source.normal_pairs(count), float(std), float(mean))
 
 
 def log_normal(source: Generator, count: int, mean: float, std: float) -> Numpy:
@@ -90,7 +87,7 @@ def _exp(x: float) -> float:
 def cauchy(source: Generator, count: int, median: float, sigma: float) -> Numpy:
     """Numbers with Cauchy's distribution."""
     angle = math.pi * (source.uniform64(count) - 0.5)
-    return fma64(float(sigma), elementwise(math.tan, angle), float(median))
+    return scaled64(elementwise(math.tan, angle), float(sigma), float(median))
 
 
 def exponential(source: Generator, count: int, rate: float) -> Numpy:
@@ -136,7 +133,7 @@ def permutation(source: Generator, count: int) -> Numpy:
     first = np.arange(count - 1)
     left = np.arange(count, 1, -1).astype(np.uint32)
     other = first + (source.words(count - 1) % left).astype(np.int64)
-    launch = kernel("shuffle", count - 1) if count >= _COMPILED else None
+    launch = kernel("shuffle", count - 1, _COMPILED)
     if launch is None:
         order = list(range(count))
         for place, taken in enumerate(other.tolist()):

@@ -14,7 +14,9 @@ import numpy as np
 
 from tatamu.ops.array import Numpy
 
-__all__ = ["elementwise", "fma32", "fma64"]
+__all__ = ["elementwise", "fma32", "fma64", "scaled32", "scaled64"]
+
+_AT_ONCE = 1 << 14  # so that intermediate results stay in the cache
 
 # A float64 lies halfway between two float32 if its lowest 29 bits are these.
 _LOWEST = np.int64((1 << 29) - 1)
@@ -66,6 +68,27 @@ def fma64(a: Any, b: Any, c: Any) -> Numpy:
     toward = np.copysign(np.inf, error)
     odd = np.where((error != 0) & even, np.nextafter(small, toward), small)
     return np.asarray(total + odd)
+
+
+def scaled32(x: Numpy, factor: float, term: float) -> Numpy:
+    """``x * factor + term`` of a vector of float32 numbers, rounded once."""
+    wide, shift = np.float64(np.float32(factor)), np.float64(np.float32(term))
+    out = np.empty_like(x)
+    for start in range(0, len(x), _AT_ONCE):
+        part = x[start : start + _AT_ONCE].astype(np.float64)
+        out[start : start + _AT_ONCE] = fma32(part, wide, shift)
+    return out
+
+
+def scaled64(x: Numpy, factor: float, term: float) -> Numpy:
+    """``x * factor + term`` of float64 numbers, rounded once."""
+    if factor == 1 and term == 0:
+        return x + 0.0
+    flat = x.reshape(-1)
+    out = np.empty_like(flat)
+    for start in range(0, len(flat), _AT_ONCE):
+        out[start : start + _AT_ONCE] = fma64(flat[start : start + _AT_ONCE], factor, term)
+    return out.reshape(x.shape)
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Numpy, Numpy]:

@@ -13,10 +13,24 @@ if TYPE_CHECKING:
 
 __all__ = ["kernel"]
 
+_loaded: set[str] = set()
+
+
+def kernel(name: str, count: int, many: int) -> Launch | None:
+    """``tatamu.kernels.name`` for ``count`` items, ready; None where it cannot run.
+
+    It is compiled for ``many`` items, and once it is there serves fewer, too.
+    """
+    if count < many and name not in _loaded:
+        return None
+    launch = _ready(name, count)
+    if launch is not None:
+        _loaded.add(name)
+    return launch
+
 
 @lru_cache(maxsize=64)
-def kernel(name: str, count: int) -> Launch | None:
-    """``tatamu.kernels.name`` for so many items, ready; None where it cannot run."""
+def _ready(name: str, count: int) -> Launch | None:
     from tatamu.ops.planned import refusal, target
 
     algorithm = import_module(f"tatamu.kernels.{name}")

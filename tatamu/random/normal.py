@@ -23,13 +23,13 @@ from tatamu.kernels.box_muller_table import (
     TWO_PI,
 )
 from tatamu.ops.array import Numpy
-from tatamu.random.exact import elementwise, fma32, fma64
+from tatamu.random.exact import elementwise, fma32, scaled64
 from tatamu.random.kernels import kernel
 
 __all__ = ["blocks32", "blocks32_by_numpy", "blocks64", "pairs"]
 
-# From this many numbers on a kernel is compiled, which takes as long as NumPy does for them.
-_MANY = 1 << 18
+# From this many blocks on a kernel is compiled.
+_MANY = 1 << 12
 _AT_ONCE = 1024  # blocks, so that intermediate results stay in the cache
 
 
@@ -77,7 +77,7 @@ def _sine_cosine(x: Numpy) -> tuple[Numpy, Numpy]:
 
 def blocks32(uniform: Numpy, mean: float, std: float) -> Numpy:
     """A multiple of 16 float32 numbers of [0, 1) made normal, by a kernel if there are many."""
-    launch = kernel("box_muller", len(uniform) // 16) if len(uniform) >= _MANY else None
+    launch = kernel("box_muller", len(uniform) // 16, _MANY)
     if launch is None:
         return blocks32_by_numpy(uniform, mean, std)
     out = np.ascontiguousarray(uniform).copy()
@@ -110,7 +110,7 @@ def blocks64(uniform: Numpy, mean: float, std: float) -> Numpy:
     radius = np.sqrt(-2.0 * elementwise(math.log, 1.0 - source[:, 0]))
     angle = 2.0 * math.pi * source[:, 1]
     waves = [elementwise(function, angle) for function in (math.cos, math.sin)]
-    return fma64(np.stack([radius * wave for wave in waves], axis=1), std, mean).reshape(-1)
+    return scaled64(np.stack([radius * wave for wave in waves], axis=1), std, mean).reshape(-1)
 
 
 def pairs(uniform: Numpy) -> Numpy:
