@@ -68,7 +68,8 @@ def compare(case: dict[str, Any]) -> None:
         value = run(case["code"])
     assert described(value) == without_views(case["value"])
     assert digest(tatamu.get_rng_state()) == case["state"]
-    found = [[w.category.__name__, str(w.message)] for w in caught]
+    said = [[w.category.__name__, str(w.message)] for w in caught]
+    found = [pair for pair in said if not pair[1].startswith("tatamu runs its NumPy reference")]
     assert found == case.get("warnings", [])
 
 
