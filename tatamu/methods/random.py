@@ -39,8 +39,11 @@ def fill(x: Array, draw: Callable[[int], Numpy]) -> None:
     if count == 0:
         return
     values = dtypes.narrow(_computed(draw(count), x.dtype), x.dtype)
-    axes = _axes(x)
-    shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
+    if x.in_order():
+        shaped = values.reshape(x.shape)
+    else:
+        axes = _axes(x)
+        shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
     if local.grad and x._requires_grad:
         write(overwrite, None, x, wrap(shaped, x.dtype))
         return
@@ -114,12 +117,14 @@ class Random(Array):
             )
         source = generator or default_generator
 
+        start, end = _rounded(np.array([low, high], self.dtype.compute), self.dtype)
+
         def draw(count: int) -> Numpy:
-            values = draws.uniform(source, count, self.dtype, low, high)
-            bounds = np.array([low, high]).astype(self.dtype.compute)
-            start, end = _rounded(bounds, self.dtype)
-            rounded = _rounded(values, self.dtype)
-            return np.where(rounded == end, start, rounded)
+            values = _rounded(draws.uniform(source, count, self.dtype, low, high), self.dtype)
+            above = values == end
+            if above.any():
+                values[above] = start
+            return values
 
         fill(self, draw)
         return self
