@@ -7,7 +7,7 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from tatamu import autograd, nn, ops
+from tatamu import autograd, backends, cuda, nn, ops, version
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -51,6 +51,7 @@ from tatamu.functions import maths, reductions, views
 from tatamu.functions.maths import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
+from tatamu.interop.hook import install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -65,6 +66,7 @@ from tatamu.profiling import (
 )
 from tatamu.random import Generator, initial_seed, manual_seed, seed
 from tatamu.tensor import Tensor
+from tatamu.version import OWN as __version__
 
 __all__ = [
     "Generator",
@@ -74,10 +76,12 @@ __all__ = [
     "arange",
     "as_tensor",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "channels_last",
     "contiguous_format",
+    "cuda",
     "double",
     "dtype",
     "einsum",
@@ -95,6 +99,7 @@ __all__ = [
     "get_num_threads",
     "half",
     "initial_seed",
+    "install",
     "int",
     "int8",
     "int16",
@@ -126,6 +131,8 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "uninstall",
+    "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
@@ -133,8 +140,6 @@ __all__ = [
 __all__ += maths.__all__
 __all__ += reductions.__all__
 __all__ += views.__all__
-
-__version__ = "0.1.0"
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tatamu.lens.words import command, problems, report, terminal
+from tatamu.lens.words import command, problems, report, run, script, terminal
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
 
@@ -24,6 +24,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     **terminal.TEXTS,
     **report.TEXTS,
     **command.TEXTS,
+    **run.TEXTS,
+    **script.TEXTS,
 }
 
 

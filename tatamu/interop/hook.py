@@ -1,0 +1,170 @@
+"""``install``: in this process, torch's names mean tatamu's modules."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType, TracebackType
+from typing import Any
+
+from tatamu import naming, version
+from tatamu.interop import names
+from tatamu.interop.namespace import Namespace, ours
+
+__all__ = ["Installed", "install", "installed", "uninstall"]
+
+_lock = threading.RLock()
+
+
+class Finder(MetaPathFinder, Loader):
+    """Finds a namespace for each of the names; asked before any folder is searched."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in names.TOPS or fullname not in names.known():
+            return None
+        return ModuleSpec(fullname, self, origin="tatamu", is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> Namespace:
+        module = names.source(spec.name)
+        extras: dict[str, Any] = {
+            name: getattr(version, held) for name, held in names.EXTRAS.get(spec.name, {}).items()
+        }
+        nn = importlib.import_module("tatamu.nn")
+        for kind in names.class_paths().get(spec.name, ()):
+            if hasattr(nn, kind):
+                extras[kind] = getattr(nn, kind)
+        return Namespace(spec.name, importlib.import_module(module) if module else None, extras)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: the namespace is complete when it is made."""
+
+
+_finder = Finder()
+
+
+class Installed:
+    """What ``install`` did. Used with ``with``, the names are given back at the end."""
+
+    def __init__(self, did: bool, text: str) -> None:
+        self.did = did
+        self.text = text
+
+    def __enter__(self) -> Installed:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.did:
+            uninstall()
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+
+def install() -> Installed:
+    """Let ``import torch``, ``torchvision`` and their like import tatamu, in this process only.
+
+    Doing it again changes nothing. Where another torch is imported already, a RuntimeWarning says
+    so and nothing is changed. ``uninstall``, or the end of a ``with`` block, undoes it.
+
+    >>> import tatamu
+    >>> with tatamu.install():
+    ...     import torch
+    ...     from torch import nn
+    ...     print(torch.ones(2).dtype, nn.Conv2d is tatamu.nn.Conv2d)
+    torch.float32 True
+    """
+    with _lock:
+        if installed():
+            return Installed(False, "tatamu: torch's names mean tatamu already")
+        foreign = [name for name in names.TOPS if name in sys.modules and not ours(name)]
+        if foreign:
+            listed = " and ".join(foreign)
+            text = f"tatamu: {listed} is imported already; nothing was changed"
+            warnings.warn(
+                f"{listed} was imported before tatamu.install(); nothing was changed\n"
+                "  restart Python, and call tatamu.install() before the first import of torch",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return Installed(False, text)
+        _name_classes()
+        sys.meta_path.insert(0, _finder)
+        naming.speak("torch")
+        _tell_children()
+        return Installed(True, "tatamu: torch's names mean tatamu in this process")
+
+
+def uninstall() -> None:
+    """Give the names back: what was imported under them is forgotten, texts say tatamu again."""
+    with _lock:
+        if not installed():
+            return
+        sys.meta_path.remove(_finder)
+        for name in [name for name in sys.modules if ours(name)]:
+            del sys.modules[name]
+        naming.speak(naming.OWN)
+
+
+def installed() -> bool:
+    """Whether torch's names mean tatamu now."""
+    return _finder in sys.meta_path
+
+
+def installed_elsewhere(name: str = "torch") -> str | None:
+    """Where a library that tatamu stands before is installed; None where it is not."""
+    found = PathFinder.find_spec(name)
+    return None if found is None else found.origin
+
+
+def _name_classes() -> None:
+    """``type(layer)`` prints torch's path."""
+    nn = importlib.import_module("tatamu.nn")
+    for path, kinds in names.class_paths().items():
+        for kind in kinds:
+            found = getattr(nn, kind, None)
+            if isinstance(found, type) and found not in naming._names:
+                naming.known_as(f"{path.removeprefix('torch.')}.{kind}")(found)
+
+
+class _InChild:
+    """Something that installs the names where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _install_in_child, ()
+
+
+def _install_in_child() -> None:
+    install()
+
+
+def _tell_children() -> None:
+    """Have processes that multiprocessing starts anew (spawn, forkserver) install the names, too.
+
+    What such a process is to do reaches it pickled, before it imports the script.
+    """
+    spawn: Any = importlib.import_module("multiprocessing.spawn")
+    if getattr(spawn.get_preparation_data, "tells", False):
+        return
+    prepare = spawn.get_preparation_data
+
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = prepare(name)
+        if installed():
+            data["tatamu"] = _InChild()
+        return data
+
+    get_preparation_data.tells = True  # type: ignore[attr-defined]
+    spawn.get_preparation_data = get_preparation_data
