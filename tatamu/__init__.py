@@ -51,7 +51,7 @@ from tatamu.functions import maths, reductions, views
 from tatamu.functions.maths import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
-from tatamu.interop.hook import install, uninstall
+from tatamu.interop import from_torch, install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -94,6 +94,7 @@ __all__ = [
     "float64",
     "forget_tuned",
     "from_numpy",
+    "from_torch",
     "full",
     "full_like",
     "get_num_threads",

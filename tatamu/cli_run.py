@@ -36,12 +36,14 @@ def arrange(given: Sequence[str]) -> list[str]:
     """The arguments of `tatamu run` with a `--` before the script, after which all is its own.
 
     Only `--look` and `--look-limit` are also taken from behind the script, up to a `--`; one
-    before the script leaves everything behind it alone.
+    before the script leaves everything behind it alone. Behind a notebook all options are ours.
 
     >>> arrange(["train.py", "--epochs", "3", "--look"])
     ['--look=', '--', 'train.py', '--epochs', '3']
     >>> arrange(["--verbose", "-m", "train", "--help"])
     ['--verbose', '-m', 'train', '--', '--help']
+    >>> arrange(["a.ipynb", "--out", "b.ipynb", "--look"])
+    ['--out', 'b.ipynb', '--look=', '--', 'a.ipynb']
     """
     own: list[str] = []
     rest = list(given)
@@ -59,10 +61,16 @@ def arrange(given: Sequence[str]) -> list[str]:
             own.append(_look_option(rest))
             continue
         own.append(rest.pop(0))
-        if word in WITH_VALUE and rest:
+        if word in WITH_VALUE:
+            if not rest:
+                return own  # the parser says that a value is missing
             own.append(rest.pop(0))
     theirs: list[str] = rest[:1]
     rest = rest[1:]
+    if theirs and theirs[0].endswith(".ipynb"):  # it takes no arguments, so all options are ours
+        end = rest.index("--") if "--" in rest else len(rest)
+        ours = arrange(rest[:end])
+        return [*own, *(ours if "--" in ours else [*ours, "--"]), *theirs, *rest[end + 1 :]]
     while rest:
         word = rest[0]
         if word == "--":
@@ -173,10 +181,11 @@ def _say_names(w: Words) -> None:
 
 
 def _choose_figures(wanted: Wanted, w: Words, notebook: Notebook | None) -> None:
+    terminal = sys.stderr  # a notebook keeps what its cells print
     if wanted.figures is not None:
         saver = figures.Saver(
             wanted.figures,
-            lambda path: print(w("run.figure", path=path.as_posix()), file=sys.stderr),
+            lambda path: print(w("run.figure", path=path.as_posix()), file=terminal),
         )
         if notebook is None:
             figures.use(saver)

@@ -1,7 +1,8 @@
-"""A matplotlib backend that never opens a window: ``plt.show()`` saves the figures, or says so.
+"""Figures without a window: ``plt.show()`` hands them over instead of opening one.
 
-``use`` chooses it for this process by matplotlib's own variable; matplotlib is imported by whoever
-imports it. Each figure goes to the receiver as the bytes of a PNG file, and is closed.
+``use`` chooses the backend ``agg`` beside this file by matplotlib's own variable; matplotlib is
+imported when the script imports it, and not before. Each figure goes to the receiver as the bytes
+of a PNG file, and is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _receivers: list[Receiver] = []
 def use(receiver: Receiver) -> None:
     """Let ``plt.show()`` hand each figure, as PNG bytes and the figure itself, to ``receiver``."""
     _receivers[:] = [receiver]
-    os.environ["MPLBACKEND"] = f"module://{__name__}"
+    os.environ["MPLBACKEND"] = "module://tatamu.interop.agg"
 
 
 def headless() -> bool:
@@ -68,12 +69,3 @@ class Saver:
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png)
         self.tell(path)
-
-
-def __getattr__(name: str) -> Any:
-    """The classes that matplotlib asks a backend for are Agg's."""
-    if name in ("FigureCanvas", "FigureManager"):
-        from matplotlib.backends import backend_agg
-
-        return vars(backend_agg)[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.machinery
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType, TracebackType
@@ -33,21 +33,32 @@ class Finder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, origin="tatamu", is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> Namespace:
-        module = names.source(spec.name)
-        extras: dict[str, Any] = {
-            name: getattr(version, held) for name, held in names.EXTRAS.get(spec.name, {}).items()
-        }
-        nn = importlib.import_module("tatamu.nn")
-        for kind in names.class_paths().get(spec.name, ()):
-            if hasattr(nn, kind):
-                extras[kind] = getattr(nn, kind)
-        return Namespace(spec.name, importlib.import_module(module) if module else None, extras)
+        return make_namespace(spec.name, importlib.import_module)
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing: the namespace is complete when it is made."""
 
 
 _finder = Finder()
+
+
+def make_namespace(name: str, reach: Callable[[str], ModuleType]) -> Namespace:
+    """The namespace of a known name; ``reach`` gives the ones below it."""
+    module = names.source(name)
+    extras: dict[str, Any] = {
+        extra: getattr(version, held) for extra, held in names.EXTRAS.get(name, {}).items()
+    }
+    nn = importlib.import_module("tatamu.nn")
+    for kind in names.class_paths().get(name, ()):
+        if hasattr(nn, kind):
+            extras[kind] = getattr(nn, kind)
+    return Namespace(name, importlib.import_module(module) if module else None, extras, reach)
+
+
+@functools.cache
+def aside(name: str) -> Namespace:
+    """The namespace of a known name without installing it: where torch itself is imported."""
+    return make_namespace(name, aside)
 
 
 class Installed:
@@ -74,18 +85,7 @@ class Installed:
 
 
 def install() -> Installed:
-    """Let ``import torch``, ``torchvision`` and their like import tatamu, in this process only.
-
-    Doing it again changes nothing. Where another torch is imported already, a RuntimeWarning says
-    so and nothing is changed. ``uninstall``, or the end of a ``with`` block, undoes it.
-
-    >>> import tatamu
-    >>> with tatamu.install():
-    ...     import torch
-    ...     from torch import nn
-    ...     print(torch.ones(2).dtype, nn.Conv2d is tatamu.nn.Conv2d)
-    torch.float32 True
-    """
+    """See ``tatamu.install``."""
     with _lock:
         if installed():
             return Installed(False, "tatamu: torch's names mean tatamu already")
@@ -97,7 +97,7 @@ def install() -> Installed:
                 f"{listed} was imported before tatamu.install(); nothing was changed\n"
                 "  restart Python, and call tatamu.install() before the first import of torch",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
             return Installed(False, text)
         _name_classes()
@@ -108,7 +108,7 @@ def install() -> Installed:
 
 
 def uninstall() -> None:
-    """Give the names back: what was imported under them is forgotten, texts say tatamu again."""
+    """See ``tatamu.uninstall``."""
     with _lock:
         if not installed():
             return

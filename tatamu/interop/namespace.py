@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -17,10 +17,17 @@ __all__ = ["Namespace", "nearest"]
 class Namespace(ModuleType):
     """A module whose names are those of ``source``, and further namespaces below it."""
 
-    def __init__(self, name: str, source: ModuleType | None, extras: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: ModuleType | None,
+        extras: Mapping[str, Any],
+        reach: Callable[[str], ModuleType] = importlib.import_module,
+    ) -> None:
         super().__init__(name, None if source is None else source.__doc__)
         own = self.__dict__
         own["_source"] = source
+        own["_reach"] = reach  # how a namespace below this one is had
         if source is not None:
             own.update((k, v) for k, v in _public(source).items() if not _is_module(v))
             own["__file__"] = getattr(source, "__file__", None)
@@ -30,7 +37,7 @@ class Namespace(ModuleType):
     def __getattr__(self, name: str) -> Any:
         below = f"{self.__name__}.{name}"
         if below in names.known():
-            return importlib.import_module(below)
+            return self.__dict__["_reach"](below)
         source = self.__dict__["_source"]
         sentence = f"module {self.__name__!r} has no attribute {name!r}"
         hints = ""
@@ -61,7 +68,7 @@ class Namespace(ModuleType):
     def __dir__(self) -> list[str]:
         below = f"{self.__name__}."
         nested = {n.removeprefix(below).split(".")[0] for n in names.known() if n.startswith(below)}
-        return sorted(nested | set(self.__dict__) - {"_source"})
+        return sorted(nested | set(self.__dict__) - {"_reach", "_source"})
 
 
 def nearest(name: str, namespace: ModuleType) -> list[str]:

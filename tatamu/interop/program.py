@@ -98,6 +98,7 @@ def ended(say: Say, everything: bool = False) -> Iterator[None]:
     torch's that are not there are followed by what there is instead. Raises SystemExit: 1 after an
     error, 130 after Ctrl-C.
     """
+    sys.excepthook = sys.__excepthook__  # a command line's parser may have put its own there
     try:
         yield
     except KeyboardInterrupt as error:
