@@ -39,14 +39,13 @@ def explain_missing(error: BaseException, say: Say) -> None:
 
 
 def _instead(name: str, module: ModuleType, say: Say) -> list[str]:
-    """What ``module`` itself says of a name, else the names that look like it."""
-    try:
-        getattr(module, name)
-    except AttributeError as error:
-        lines = str(error).split("\n")[1:]
-        if lines:
-            return [line.strip() for line in lines]
-    close = nearest(name, module) if isinstance(module, Namespace) else []
+    """What tatamu's own module says of a name, else the names that look like it."""
+    if not isinstance(module, Namespace):
+        return []
+    told = module.told(name)
+    if told:
+        return told
+    close = nearest(name, module)
     return [say("run.missing.close", close=", ".join(close))] if close else []
 
 

@@ -75,6 +75,7 @@ TOPS = tuple(name for name in SOURCES if "." not in name)
 
 EXTRAS: dict[str, dict[str, str]] = {
     "torch": {"__version__": "__version__"},
+    "torch.version": {"__version__": "__version__"},
     "torchvision": {"__version__": "torchvision"},
     "torchinfo": {"__version__": "torchinfo"},
 }

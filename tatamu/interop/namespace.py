@@ -38,23 +38,26 @@ class Namespace(ModuleType):
         below = f"{self.__name__}.{name}"
         if below in names.known():
             return self.__dict__["_reach"](below)
-        source = self.__dict__["_source"]
         sentence = f"module {self.__name__!r} has no attribute {name!r}"
-        hints = ""
-        if source is not None and not _dunder(name):
-            try:
-                found = getattr(source, name)
-            except AttributeError as error:
-                # The source may know what torch has by that name, and what to use instead.
-                hints = "".join(f"\n{line}" for line in str(error).split("\n")[1:])
-            else:
-                if not _is_module(found):
-                    return found
-        if not hints and not _dunder(name):
-            close = nearest(name, self)
-            hints = f"\n  what there is: {', '.join(close)}" if close else ""
+        if _dunder(name):
+            raise AttributeError(sentence, name=name, obj=self)
+        found = getattr(self.__dict__["_source"], name, None)
+        if found is not None and not _is_module(found):
+            return found
+        hints = self.told(name)
+        if not hints and (close := nearest(name, self)):
+            hints = [f"what there is: {', '.join(close)}"]
+        text = "\n  ".join([sentence, *hints])
         # Where hints are given, Python is kept from adding its own behind them.
-        raise AttributeError(sentence + hints, name=None if hints else name, obj=self)
+        raise AttributeError(text, name=None if hints else name, obj=self)
+
+    def told(self, name: str) -> list[str]:
+        """What tatamu's own module says of a name it lacks: what torch has by it, what to use."""
+        try:
+            getattr(self.__dict__["_source"], name)
+        except AttributeError as error:
+            return [line.strip() for line in str(error).split("\n")[1:]]
+        return []
 
     def __setattr__(self, name: str, value: Any) -> None:
         """A function put in another's place, or a switch, counts for tatamu as well."""
