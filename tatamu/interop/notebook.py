@@ -102,7 +102,7 @@ class Notebook:
                 self._result(eval(last, self.names))
             figures.flush()
             if timed:
-                print(self.say("run.wall", time=f"{time.perf_counter() - start:.3g} s"))
+                print(f"Wall time: {time.perf_counter() - start:.3g} s")
 
     def _result(self, value: Any) -> None:
         if value is None:

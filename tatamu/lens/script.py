@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import os
+import re
 import sys
 import threading
 import weakref
@@ -23,14 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tatamu.dtypes import widen
-from tatamu.errors import GeometryError
-from tatamu.geometry import ConvSpec, PoolSpec, parameter_formula
+from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec, parameter_formula
 from tatamu.lens import maps
-from tatamu.lens.chain import module_spec
-from tatamu.lens.layer_text import LayerCall
 from tatamu.lens.records import Array, AxisSeen, Channel, axes_seen
 from tatamu.lens.statistics import describe
-from tatamu.lens.words import LookError, Words
+from tatamu.lens.words import Words
 
 if TYPE_CHECKING:
     from tatamu.nn import Module
@@ -77,7 +75,6 @@ class ScriptCall:
     function: bool
     before: Seen | None
     after: Seen | None = None
-    overwritten: bool = False
     spec: ConvSpec | PoolSpec | None = None
     parameters: str = ""
     kernel: str = ""
@@ -190,10 +187,7 @@ class Recorder:
             pending = local.pending = _Pending(own[-1], record)
             source = event.inputs[0]
             if record is not None and source is not None:
-                record.overwritten = source.storage is event.output.storage and (
-                    not event.op.aliases
-                )
-                record.before = see(source)
+                record.before = see(source)  # nothing writes over it while it is watched
         if pending.call is not None:
             _add_operation(pending.call, event)
 
@@ -299,15 +293,24 @@ def _complete(
 
 
 def _module_spec(module: Module, record: ScriptCall) -> ConvSpec | PoolSpec | None:
-    own = vars(module).get("spec")
+    """The rule of a layer that moves a window; None for others, and for bins of several widths."""
+    settings = vars(module)
+    own = settings.get("spec")
     if isinstance(own, (ConvSpec, PoolSpec)):
         return own
-    if record.before is None or "Unpool" in record.name:
+    named = re.match(r"\w+Pool([123])d\(", record.name)  # not MaxUnpool, which undoes one
+    if record.before is None or named is None:
         return None
-    try:
-        return module_spec(LayerCall(record.name), module, record.before.shape)
-    except (LookError, GeometryError, KeyError, TypeError, ValueError):
+    dims = int(named[1])
+    if "output_size" in settings:
+        bins = AdaptiveSpec.make(settings["output_size"], dims)
+        return bins.windows(record.before.shape[-dims:])
+    if "kernel_size" not in settings:
         return None
+    return PoolSpec.make(
+        settings["kernel_size"], settings.get("stride"), settings.get("padding", 0),
+        settings.get("dilation", 1), settings.get("ceil_mode", False), dims,
+    )  # fmt: skip
 
 
 def _add_operation(record: ScriptCall, event: Event) -> None:

@@ -82,8 +82,8 @@ def _chapter(call: ScriptCall, recorder: Recorder, several: bool, w: Words) -> s
         f"<h2><code>{escape(call.name)}</code></h2>"
         f'<p class="meta"><b>{escape(place)}</b> <code>{escape(line.code)}</code></p>'
         f"{paragraph(' · '.join(facts), 'meta')}{_arithmetic(call, w)}"
-        f'<div class="two">{_side(call, call.before, "input", w)}'
-        f"{_side(call, call.after, 'output', w)}</div></div>"
+        f'<div class="two">{_side(call.before, "input", w)}'
+        f"{_side(call.after, 'output', w)}</div></div>"
     )
 
 
@@ -116,14 +116,12 @@ def _arithmetic(call: ScriptCall, w: Words) -> str:
     return "".join(lines) + drawn
 
 
-def _side(call: ScriptCall, seen: Seen | None, side: str, w: Words) -> str:
+def _side(seen: Seen | None, side: str, w: Words) -> str:
     title = w(f"script.{side}")
     if seen is None:
         return f"<div><h3>{escape(title)}</h3>{paragraph(w('script.failed'), 'hint')}</div>"
     shape = f"{show.times(seen.shape)} {seen.dtype}"
     head = f"<h3>{escape(title)} <small>{escape(shape)}</small></h3>"
-    if side == "input" and call.overwritten:
-        return f"<div>{head}{paragraph(w('script.overwritten'), 'hint')}</div>"
     if not seen.planes:
         return f"<div>{head}{paragraph(w('script.no_picture'), 'hint')}</div>"
     photo = ""

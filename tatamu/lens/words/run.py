@@ -91,7 +91,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "cell {cell}: skipped, it begins with {text}",
         "セル {cell}：{text} で始まるので実行しません",
     ),
-    "run.wall": ("Wall time: {time}", "Wall time: {time}"),
     "run.notebook.broken": (
         "{path} is no notebook: {why}.",
         "{path} はノートブックではありません：{why}。",

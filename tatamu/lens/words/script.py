@@ -30,10 +30,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "script.place.file": ("{file}, line {line}", "{file} の {line} 行目"),
     "script.channels": ("channels 0 to {last} of {count}", "{count} チャンネルのうち 0〜{last}"),
     "script.rows": ("the first {rows} rows of {count}", "{count} 行のうち最初の {rows} 行"),
-    "script.overwritten": (
-        "The layer wrote over its input, so what came in is no longer there.",
-        "入力を上書きするレイヤーなので、元の値は残っていません。",
-    ),
     "script.no_picture": (
         "Nothing of this shape can be drawn.",
         "この形は図にできません。",
