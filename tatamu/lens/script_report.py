@@ -23,8 +23,8 @@ def script_html(script: str, recorder: Recorder, w: Words) -> str:
     name = Path(script).name or script
     head = w(
         "script.head",
-        calls=w.count("script.call", recorder.total),
-        lines=w.count("script.line", len(recorder.lines)),
+        calls=w.count("layer_call", recorder.total),
+        lines=w.count("script_line", len(recorder.lines)),
         name=name,
     )
     meta = w("script.meta", limit=recorder.limit, shown=len(recorder.calls))

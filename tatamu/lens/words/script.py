@@ -4,8 +4,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "script.brand": ("tatamu run --look", "tatamu run --look"),
     "script.title": ("What the layers of {name} did", "{name} のレイヤーの働き"),
     "script.head": ("{calls} at {lines} of {name}", "{name}：{lines}で{calls}"),
-    "count.script.call": ("{n} layer call|{n} layer calls", "{n} 回のレイヤー呼び出し"),
-    "count.script.line": ("{n} line|{n} lines", "{n} 行"),
+    "count.layer_call": ("{n} layer call|{n} layer calls", "{n} 回のレイヤー呼び出し"),
+    "count.script_line": ("{n} line|{n} lines", "{n} 行"),
     "script.meta": (
         "Each call is shown in the order it was made, the first {limit} of each layer at each "
         "line, {shown} in all.",
