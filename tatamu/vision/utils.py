@@ -124,7 +124,8 @@ def _normalized(values: Values, limits: tuple[float, float] | None, each: bool) 
     if values.dtype.kind != "f":
         raise RuntimeError(
             "result type Float can't be cast to the desired output type "
-            f"{from_numpy_dtype(values.dtype).c_name}\n  x.float() / 255 gives values that can be normalized"
+            f"{from_numpy_dtype(values.dtype).c_name}\n"
+            "  x.float() / 255 gives values that can be normalized"
         )
     scaled = values.copy()
     for part in scaled if each else (scaled,):
