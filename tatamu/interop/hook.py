@@ -48,11 +48,21 @@ def make_namespace(name: str, reach: Callable[[str], ModuleType]) -> Namespace:
     extras: dict[str, Any] = {
         extra: getattr(version, held) for extra, held in names.EXTRAS.get(name, {}).items()
     }
-    nn = importlib.import_module("tatamu.nn")
-    for kind in names.class_paths().get(name, ()):
-        if hasattr(nn, kind):
-            extras[kind] = getattr(nn, kind)
+    if module is None:
+        extras.update(_layers(name))
     return Namespace(name, importlib.import_module(module) if module else None, extras, reach)
+
+
+def _layers(name: str) -> dict[str, Any]:
+    """What one of torch's modules of layers holds: its classes, and names beside them."""
+    nn = importlib.import_module("tatamu.nn")
+    listed = names.class_paths().get(name, ())
+    found = {kind: getattr(nn, kind) for kind in listed if hasattr(nn, kind)}
+    beside = getattr(nn, "modules", None)
+    part = getattr(beside, name.rpartition(".")[2], None)
+    if isinstance(part, ModuleType):
+        found.update((k, v) for k, v in vars(part).items() if not k.startswith("__"))
+    return found
 
 
 @functools.cache
@@ -136,7 +146,7 @@ def _name_classes() -> None:
         for kind in kinds:
             found = getattr(nn, kind, None)
             if isinstance(found, type) and found not in naming._names:
-                naming.known_as(f"{path.removeprefix('torch.')}.{kind}")(found)
+                naming.known_as(f"{path}.{kind}".removeprefix("torch."))(found)
 
 
 class _InChild:

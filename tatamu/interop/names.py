@@ -64,14 +64,11 @@ SOURCES: dict[str, str] = {
     "torchvision.transforms.v2": "tatamu.vision.transforms",
     "torchvision.transforms.v2.functional": "tatamu.vision.functional",
     "torchvision.utils": "tatamu.vision.utils",
-    "tensorflow": "tatamu.keras.tensorflow",
-    "tensorflow.keras": "tatamu.keras",
-    "keras": "tatamu.keras",
 }
 """A name and the module whose names it has."""
 
 TOPS = tuple(name for name in SOURCES if "." not in name)
-"""What nobody else may have imported before."""
+"""The libraries: nobody else may have imported them before."""
 
 EXTRAS: dict[str, dict[str, str]] = {
     "torch": {"__version__": "__version__"},
@@ -105,7 +102,7 @@ def source(name: str) -> str | None:
 
 @functools.cache
 def class_paths() -> dict[str, tuple[str, ...]]:
-    """Torch's modules below ``torch.nn.modules``, each with the classes that it defines."""
+    """Torch's modules of layers, each with the classes that it defines."""
     listed = files("tatamu") / "data" / "torch_paths.json"
     modules: dict[str, list[str]] = {}
     if listed.is_file():
@@ -121,5 +118,5 @@ def known() -> frozenset[str]:
     >>> {"torch", "torch.nn.functional", "torch.cuda"} <= known(), "torch.nope" in known()
     (True, False)
     """
-    named = {name for name in SOURCES if source(name)}
-    return frozenset(named | {path for path in class_paths() if "torch.nn.modules" in named})
+    layers = {path for path in class_paths() if path.startswith("torch.nn.modules.")}
+    return frozenset({name for name in SOURCES if source(name)} | layers)
