@@ -23,7 +23,7 @@ __all__ = ["somewhere"]
 FACTS = """
 import sys, warnings
 warnings.warn("old", DeprecationWarning)
-print(__name__, __file__, sys.argv, sys.path[0], __spec__, __package__)
+print(__name__, __file__, sys.argv, sys.path, __spec__, __package__)
 print(sorted(name for name in globals() if name.startswith("__")))
 x: int = 3
 if "fail" in sys.argv:
@@ -49,7 +49,7 @@ def python(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]
 CALLS = {
     "a script": ("facts.py", "a", "--help", "-m", "3"),
     "its traceback": ("facts.py", "fail"),
-    "code": ("-c", "import sys; print(sys.argv, repr(sys.path[0]), __name__)\n1/0", "-x"),
+    "code": ("-c", "import sys; print(sys.argv, sys.path, __name__)\n1/0", "-x"),
     "what cannot be parsed": ("broken.py",),
     "a message on the way out": ("-c", "import sys; sys.exit('gone wrong')"),
 }

@@ -175,7 +175,8 @@ def _refuse_unknown(model: Any) -> None:
         if "parametrizations" in dict(module.named_children()):
             why = "it is parametrized; remove_parametrizations(module, name) makes it plain"
         elif layer is not None and not hasattr(nn, layer.__name__):
-            why = "tatamu.nn has no such layer"
+            kind = "such layer" if layer.__name__ == name else f"{layer.__name__}, which it is"
+            why = f"tatamu.nn has no {kind}"
         elif any(vars(module).get(hooks) for hooks in HOOKS):
             why = "it has hooks; remove them first"
         if why:

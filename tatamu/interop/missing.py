@@ -25,8 +25,7 @@ def explain_missing(error: BaseException, say: Say) -> None:
     if found:
         name, module = found.groups()
         if module in names.known():
-            lines = _instead(name, importlib.import_module(module), say)
-            lines = [say("run.missing.name", name=name, module=module), *lines]
+            lines = _instead(name, module, importlib.import_module(module), say)
             error.add_note("\n".join(f"  {line}" for line in lines))
         return
     missing = error.name or ""
@@ -38,15 +37,13 @@ def explain_missing(error: BaseException, say: Say) -> None:
         error.add_note("  " + say("run.missing.library", name=top, served=served))
 
 
-def _instead(name: str, module: ModuleType, say: Say) -> list[str]:
+def _instead(name: str, place: str, module: ModuleType, say: Say) -> list[str]:
     """What tatamu's own module says of a name, else the names that look like it."""
-    if not isinstance(module, Namespace):
-        return []
-    told = module.told(name)
-    if told:
+    if isinstance(module, Namespace) and (told := module.told(name)):
         return told
+    lines = [say("run.missing.name", name=name, module=place)]
     close = nearest(name, module)
-    return [say("run.missing.close", close=", ".join(close))] if close else []
+    return [*lines, say("run.missing.close", close=", ".join(close))] if close else lines
 
 
 def _instead_of_module(missing: str, say: Say) -> str:

@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any, TextIO
 
 from tatamu.interop import figures
-from tatamu.interop.program import hide_frames, new_main
+from tatamu.interop.program import first_on_path, hide_frames, new_main
 
 __all__ = ["Notebook", "NotebookError", "plain_python"]
 
@@ -59,7 +59,7 @@ class Notebook:
     def run(self, arguments: tuple[str, ...] = ()) -> None:
         """Run every code cell; the first error ends it and is raised."""
         sys.argv[:] = [str(self.path), *arguments]
-        sys.path.insert(0, str(self.path.resolve().parent))
+        first_on_path(str(self.path.resolve().parent))
         self.names = vars(new_main({"display": self.display}))
         self._serve_ipython()
         figures.use(self._figure)

@@ -47,7 +47,7 @@ def run(program: Program) -> None:
         code = sys.stdin.buffer.read() if program.kind == "stdin" else program.text
         dash, name = ("-", "<stdin>") if program.kind == "stdin" else ("-c", "<string>")
         sys.argv[:] = [dash, *program.arguments]
-        sys.path.insert(0, "")
+        first_on_path("")
         more = {"__file__": "<stdin>"} if program.kind == "stdin" else {}
         _execute(code, name, more)
 
@@ -57,6 +57,7 @@ def _run_file(program: Program) -> None:
     if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
         import runpy
 
+        first_on_path(path)
         sys.argv[:] = [path, *program.arguments]
         runpy.run_path(path, run_name="__main__")
         return
@@ -64,7 +65,7 @@ def _run_file(program: Program) -> None:
         source = file.read()
     full = os.path.abspath(path)
     sys.argv[:] = [path, *program.arguments]
-    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    first_on_path(os.path.dirname(os.path.realpath(path)))
     _execute(source, full, {"__file__": full, "__loader__": SourceFileLoader("__main__", full)})
 
 
@@ -72,8 +73,14 @@ def _run_module(program: Program) -> None:
     import runpy
 
     sys.argv[:] = ["-m", *program.arguments]
-    sys.path.insert(0, os.getcwd())
+    first_on_path(os.getcwd())
     runpy.run_module(program.text, run_name="__main__", alter_sys=True)
+
+
+def first_on_path(folder: str) -> None:
+    """The program's folder in place of that of the command that runs it."""
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
 
 
 def _execute(source: str | bytes, name: str, names: dict[str, Any]) -> None:

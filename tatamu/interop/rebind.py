@@ -24,13 +24,13 @@ from tatamu.interop.hook import aside
 
 __all__ = ["Rebinder", "is_theirs"]
 
-LIBRARIES = ("torch", "torchvision")
+SPOKEN_FOR = ("torch", "torchvision")
 SEARCHED = ("torch", "torch.nn.functional", "torch.linalg", "torch.special", "torch.fft")
 
 
 def is_theirs(kind: Any) -> bool:
-    """Whether torch itself defines a class or function."""
-    return str(getattr(kind, "__module__", "")).partition(".")[0] in LIBRARIES
+    """Whether torch itself defines a class or function; torchvision's are bound anew as a user's."""
+    return str(getattr(kind, "__module__", "")).partition(".")[0] == "torch"
 
 
 class Absent:
@@ -179,7 +179,7 @@ class Rebinder(ABC):
 
     def _namespace(self, theirs: ModuleType) -> ModuleType:
         name = theirs.__name__
-        if name.partition(".")[0] not in LIBRARIES:
+        if name.partition(".")[0] not in SPOKEN_FOR:
             return theirs
         if name not in names.known():
             raise self.error(f"from_torch cannot convert what uses {name}: tatamu has no {name}")
