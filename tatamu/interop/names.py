@@ -60,9 +60,9 @@ SOURCES: dict[str, str] = {
     "torchvision.models": "tatamu.vision.models",
     "torchvision.ops": "tatamu.vision.ops",
     "torchvision.transforms": "tatamu.vision.transforms",
-    "torchvision.transforms.functional": "tatamu.vision.functional",
+    "torchvision.transforms.functional": "tatamu.vision.transforms",
     "torchvision.transforms.v2": "tatamu.vision.transforms",
-    "torchvision.transforms.v2.functional": "tatamu.vision.functional",
+    "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
     "torchvision.utils": "tatamu.vision.utils",
 }
 """A name and the module whose names it has."""
