@@ -151,6 +151,29 @@ def test_modules_of_torchs_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(nn.Conv2d) == path
 
 
+def test_classes_beside_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = names.classes_beside()
+    assert table["torch.optim"]["SGD"] == "torch.optim.sgd"
+    assert table["torch.utils.data"]["DataLoader"] == "torch.utils.data.dataloader"
+    kind = type("Anomaly", (), {"__module__": "tatamu.autograd"})
+    monkeypatch.setattr(tatamu.autograd, "Anomaly", kind, raising=False)
+    monkeypatch.setattr(tatamu.autograd, "__all__", ["Anomaly"], raising=False)
+    paths = {"torch.autograd": {"Anomaly": "torch.autograd.anomaly_mode", "Absent": "torch.x"}}
+    monkeypatch.setattr(names, "classes_beside", lambda: paths)
+    with tatamu.install():
+        importlib.import_module("torch.autograd")
+        assert str(kind) == "<class 'torch.autograd.anomaly_mode.Anomaly'>"
+    assert str(kind) == "<class 'tatamu.autograd.Anomaly'>"
+    del naming._names[kind]
+
+
+def test_nothing_is_scripted(torch: Any) -> None:
+    jit = torch.jit
+    for same in (jit.script, jit.export, jit.unused, jit.ignore, jit.ignore(drop=True)):
+        assert same(len) is len
+    assert jit.is_scripting() is jit.is_tracing() is False
+
+
 def test_no_device_but_the_processor() -> None:
     assert tatamu.cuda.device_count() == tatamu.cuda.memory_allocated() == 0
     for absent in (tatamu.cuda.current_device, tatamu.cuda.synchronize):

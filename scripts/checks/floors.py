@@ -35,7 +35,7 @@ FLOORS = (
     ),
     ("nn",),
     ("learn",),
-    ("backends", "cuda", "interop"),
+    ("backends", "cuda", "interop", "jit"),
     ("",),
     ("vision",),
     ("lens",),

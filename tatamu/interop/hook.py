@@ -50,7 +50,9 @@ def make_namespace(name: str, reach: Callable[[str], ModuleType]) -> Namespace:
     }
     if module is None:
         extras.update(_layers(name))
-    return Namespace(name, importlib.import_module(module) if module else None, extras, reach)
+    made = Namespace(name, importlib.import_module(module) if module else None, extras, reach)
+    _name_classes_beside(name, made)
+    return made
 
 
 def _layers(name: str) -> dict[str, Any]:
@@ -144,9 +146,23 @@ def _name_classes() -> None:
     nn = importlib.import_module("tatamu.nn")
     for path, kinds in names.class_paths().items():
         for kind in kinds:
-            found = getattr(nn, kind, None)
-            if isinstance(found, type) and found not in naming._names:
-                naming.known_as(f"{path}.{kind}".removeprefix("torch."))(found)
+            _name_class(getattr(nn, kind, None), f"{path}.{kind}")
+    for name in names.classes_beside():
+        module = sys.modules.get(names.source(name) or "")
+        if module is not None:
+            _name_classes_beside(name, module)
+
+
+def _name_classes_beside(name: str, module: ModuleType) -> None:
+    for kind, path in names.classes_beside().get(name, {}).items():
+        _name_class(vars(module).get(kind), f"{path}.{kind}")
+
+
+def _name_class(kind: Any, path: str) -> None:
+    """Say where torch has a class, if it is one of tatamu's and that is not yet known."""
+    ours = isinstance(kind, type) and kind.__module__.startswith("tatamu.")
+    if ours and kind not in naming._names:
+        naming.known_as(path.removeprefix("torch."))(kind)
 
 
 class _InChild:

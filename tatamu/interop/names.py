@@ -26,6 +26,7 @@ SOURCES: dict[str, str] = {
     "torch.cuda": "tatamu.cuda",
     "torch.fft": "tatamu.fft",
     "torch.hub": "tatamu.hub",
+    "torch.jit": "tatamu.jit",
     "torch.linalg": "tatamu.linalg",
     "torch.nn": "tatamu.nn",
     "torch.nn.functional": "tatamu.nn.functional",
@@ -109,6 +110,14 @@ def class_paths() -> dict[str, tuple[str, ...]]:
         for kind, path in json.loads(listed.read_text("utf-8")).items():
             modules.setdefault(path, []).append(kind)
     return {path: tuple(kinds) for path, kinds in modules.items()}
+
+
+@functools.cache
+def classes_beside() -> dict[str, dict[str, str]]:
+    """Of torch's modules beside its layers, each class with the module that defines it."""
+    listed = files("tatamu") / "data" / "torch_class_paths.json"
+    table: dict[str, dict[str, str]] = json.loads(listed.read_text("utf-8"))
+    return table
 
 
 @functools.cache

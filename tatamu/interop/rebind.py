@@ -29,7 +29,7 @@ SEARCHED = ("torch", "torch.nn.functional", "torch.linalg", "torch.special", "to
 
 
 def is_theirs(kind: Any) -> bool:
-    """Whether torch itself defines a class or function; torchvision's are bound anew as a user's."""
+    """Whether torch itself defines something; what torchvision does is bound anew as a user's."""
     return str(getattr(kind, "__module__", "")).partition(".")[0] == "torch"
 
 
