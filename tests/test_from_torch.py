@@ -215,6 +215,20 @@ def test_outputs_that_differ(theirs: dict[str, Any], monkeypatch: pytest.MonkeyP
         conversion._compare_tensors(1, tatamu.ones(1), tatamu.ones(2))
 
 
+def test_functions_of_torchvision() -> None:
+    place = importlib.import_module("tatamu.vision.utils")
+
+    def make_grid() -> None:
+        """Stands where torchvision's own does."""
+
+    make_grid.__module__ = "torchvision.utils"
+    assert conversion._Conversion().value(make_grid) is place.make_grid
+    make_grid.__module__ = "torchvision.nowhere"
+    bound = conversion._Conversion().value(make_grid)
+    assert bound is not make_grid and bound.__code__ is make_grid.__code__
+    assert place._log_api_usage_once(bound) is None
+
+
 def test_names_are_had_without_installing() -> None:
     space: Any = rebind.aside("torch")
     assert space.nn.functional.relu is nn.functional.relu and space.nn is rebind.aside("torch.nn")

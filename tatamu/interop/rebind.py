@@ -82,7 +82,7 @@ class Rebinder(ABC):
         if isinstance(theirs, ModuleType):
             return self._namespace(theirs)
         if isinstance(theirs, FunctionType):
-            return self._named(theirs) if is_theirs(theirs) else self.function(theirs)
+            return self._named(theirs) if is_theirs(theirs) else self._of_vision(theirs)
         if isinstance(theirs, BuiltinFunctionType):
             return self._builtin(theirs, theirs.__name__)
         if isinstance(theirs, MethodType):
@@ -174,6 +174,13 @@ class Rebinder(ABC):
                 except self.error as error:
                     space[name] = Absent(error)
         return made
+
+    def _of_vision(self, theirs: FunctionType) -> Any:
+        """Tatamu's function in place of torchvision's where it has it; a user's is bound anew."""
+        place = theirs.__module__ or ""
+        if place in names.known() and hasattr(aside(place), theirs.__name__):
+            return getattr(aside(place), theirs.__name__)
+        return self.function(theirs)
 
     # ---- torch's own ----
 

@@ -79,6 +79,10 @@ def save_image(
     Image.fromarray(levels.astype(np.uint8).transpose(1, 2, 0)).save(fp, format=format)
 
 
+def _log_api_usage_once(obj: Any) -> None:
+    """Nothing: torchvision's own code calls this to have its use counted."""
+
+
 def _stacked(tensor: Any) -> Values:
     """The values as (B, C, H, W), float16 and bfloat16 as float32."""
     from tatamu import Tensor
