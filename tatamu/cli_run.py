@@ -108,7 +108,7 @@ def run_wanted(wanted: Wanted, w: Words) -> None:
             from tatamu.lens.script import watching_script
 
             report = Path(wanted.look or f"{_stem(program)}-look.html")
-            stack.enter_context(watching_script(program.text, report, wanted.look_limit, w))
+            stack.enter_context(watching_script(_shown(program), report, wanted.look_limit, w))
         if notebook is None:
             run(program)
             return
@@ -121,19 +121,15 @@ def run_wanted(wanted: Wanted, w: Words) -> None:
 
 
 def _program(wanted: Wanted) -> Program:
-    given = [value for value in (wanted.module, wanted.code) if value is not None]
-    if len(given) == 2:
-        raise LookError("run.both")
-    if not given and wanted.script is None:
-        raise LookError("run.nothing")
-    if given:
+    text = wanted.code if wanted.module is None else wanted.module
+    if text is not None:
         first = () if wanted.script is None else (wanted.script,)
         kind: Kind = "code" if wanted.module is None else "module"
-        program = Program(kind, given[0], (*first, *wanted.arguments))
         if kind == "module":
-            _check_module(program.text)
-        return program
-    assert wanted.script is not None
+            _check_module(text)
+        return Program(kind, text, (*first, *wanted.arguments))
+    if wanted.script is None:
+        raise LookError("run.nothing")
     if wanted.script == "-":
         return Program("stdin", "-", wanted.arguments)
     try:
@@ -200,6 +196,11 @@ def _choose_figures(wanted: Wanted, w: Words, notebook: Notebook | None) -> None
             told.append(True)
 
         figures.use(tell)
+
+
+def _shown(program: Program) -> str:
+    """What the report calls the program."""
+    return {"code": "-c", "stdin": "-"}.get(program.kind, program.text)
 
 
 def _stem(program: Program) -> str:

@@ -215,6 +215,13 @@ def test_outputs_that_differ(theirs: dict[str, Any], monkeypatch: pytest.MonkeyP
         conversion._compare_tensors(1, tatamu.ones(1), tatamu.ones(2))
 
 
+def test_functions_without_a_counterpart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(len=len, relu=abs))
+    with pytest.raises(ConversionError, match="what uses it: module 'torch' has no attribute 'len"):
+        conversion._Conversion().value(len)
+    assert conversion._Conversion().value(min) is min
+
+
 def test_functions_of_torchvision() -> None:
     place = importlib.import_module("tatamu.vision.utils")
 

@@ -74,6 +74,10 @@ def test_other_names_and_no_layers(somewhere: Path) -> None:
     done = ran("--lang", "ja", "none.py", "--look=other.html")
     assert done.stdout == "tensor(4.)\n" and "レイヤーが一度も" in done.stderr
     assert not Path("other.html").exists()
+    code = "import torch; torch.nn.ReLU()(torch.ones(2, 2))"
+    assert "→ script-look.html" in ran("--look", "-c", code).stderr
+    html = Path("script-look.html").read_text("utf-8")
+    assert "<h1>1 layer call at 1 line of -c</h1>" in html
 
 
 X = tatamu.arange(2 * 3 * 6 * 6).reshape(2, 3, 6, 6).float() / 300 - 0.2

@@ -148,10 +148,8 @@ def _library_class(kind: type) -> type | None:
 
 
 def _module_class(kind: type) -> type:
-    for base in kind.__mro__:
-        if base.__name__ == "Module" and is_theirs(base):
-            return base
-    raise ConversionError(f"{kind.__name__} is no torch.nn.Module")
+    """Torch's own Module among the bases of a module's class."""
+    return next(base for base in kind.__mro__ if base.__name__ == "Module" and is_theirs(base))
 
 
 def _holds_others(layer: type) -> bool:

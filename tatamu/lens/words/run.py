@@ -48,10 +48,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "run.file": ("{path} cannot be opened: {why}.", "{path} を開けません：{why}。"),
     "run.module": ("There is no module {name}.", "モジュール {name} が見つかりません。"),
-    "run.both": (
-        "-m, -c and a script exclude one another.",
-        "-m と -c とスクリプトは、どれか 1 つだけ指定できます。",
-    ),
     "run.only_notebook": (
         "--out is for notebooks (.ipynb).",
         "--out はノートブック（.ipynb）専用です。",
