@@ -8,7 +8,14 @@ tatamu.Size([1, 8, 32, 48])
 """
 
 from tatamu import autograd, nn, ops
-from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -94,6 +101,7 @@ __all__ = [
     "full_like",
     "get_num_threads",
     "half",
+    "inference_mode",
     "initial_seed",
     "int",
     "int8",
@@ -101,6 +109,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "long",
     "manual_seed",
     "nn",
