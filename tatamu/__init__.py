@@ -63,6 +63,7 @@ from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.printing import set_printoptions
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -129,6 +130,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_printoptions",
     "set_winograd",
     "set_workspace_limit",
     "short",
