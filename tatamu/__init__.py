@@ -18,6 +18,7 @@ from tatamu.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from tatamu.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -112,6 +113,8 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "long",

@@ -1,7 +1,12 @@
 """Derivatives: modes, ``backward``, ``grad``, functions of one's own, and what is built on them."""
 
 from tatamu.autograd import functional, graph
-from tatamu.autograd.anomaly import detect_anomaly, set_detect_anomaly
+from tatamu.autograd.anomaly import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
 from tatamu.autograd.calls import backward, grad
 from tatamu.autograd.check import gradcheck, gradgradcheck
 from tatamu.autograd.function import Function
@@ -25,6 +30,8 @@ __all__ = [
     "gradgradcheck",
     "graph",
     "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",

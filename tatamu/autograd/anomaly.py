@@ -7,7 +7,13 @@ import warnings
 from tatamu.naming import known_as
 from tatamu.ops.array import Node, anomaly
 
-__all__ = ["detect_anomaly", "set_detect_anomaly", "told"]
+__all__ = [
+    "detect_anomaly",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "set_detect_anomaly",
+    "told",
+]
 
 
 @known_as("autograd.anomaly_mode.set_detect_anomaly")
@@ -67,3 +73,13 @@ def told(node: Node) -> None:
     else:
         text = f"Traceback of forward call that caused the error:\n{''.join(trace)}"
     warnings.warn(f"Error detected in {node.name()}. {text}", stacklevel=2)
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether nodes note where they are made."""
+    return anomaly.traced
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether gradients are searched for NaN."""
+    return anomaly.checked

@@ -49,10 +49,10 @@ def _seed(index: int, output: Array, gradient: Any) -> Array:
 
 
 def _starts(outputs: Sequence[Array], gradients: Sequence[Any]) -> list[tuple[Place, Array]]:
-    if len(outputs) != len(gradients):
+    if len(outputs) > len(gradients):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     starts = []
-    for index, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
+    for index, (output, gradient) in enumerate(zip(outputs, gradients, strict=False)):
         target = edge(output)
         if target is None:
             raise RuntimeError(

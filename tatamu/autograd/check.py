@@ -95,7 +95,7 @@ def gradcheck(
     wanted = [x for x in given if isinstance(x, Array) and edge(x) is not None]
     if not wanted:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them "
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
             "have requires_grad=True."
         )
     for place, x in enumerate(given):

@@ -19,14 +19,14 @@ from tatamu import naming
 from tatamu.autograd.anomaly import told
 from tatamu.dtypes import widen
 from tatamu.ops.arithmetic import add
-from tatamu.ops.array import Array, Node, anomaly
+from tatamu.ops.array import Array, Node, anomaly, local
 from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
 from tatamu.ops.expand import sum_to
 from tatamu.ops.hooks import Hooks, Notes
 from tatamu.ops.inplace import write
 from tatamu.ops.layout import Ints, axis_order, contiguous_strides, is_contiguous
-from tatamu.ops.op import apply
+from tatamu.ops.op import apply, called
 from tatamu.ops.reshape import clone
 
 __all__ = ["Place", "run"]
@@ -61,7 +61,11 @@ def run(
     for place, seed in starts:
         walk.receive(place.target, place.number, seed, fresh=False)
     del starts, seed
-    walk.finish(keep)
+    before, local.pruning = local.pruning, inputs is not None
+    try:
+        walk.finish(keep)
+    finally:
+        local.pruning = before
     return walk.captured
 
 
@@ -162,14 +166,19 @@ class _Walk:
         key = id(node)
         found = [self.pending.pop((key, place), None) for place in range(node.outputs)]
         notes = node.notes
+        needed = self.needed
+        last = needed is not None and not any(id(target) in needed for target in node.edges)
+        hooked_first = found
         if notes is not None and (notes.hooks or notes.retained):
-            found = [_seen(notes, place, g) for place, g in enumerate(found)]
+            hooked_first = [_seen(notes, place, g) for place, g in enumerate(found)]
         if self.wanted is not None:
-            for place, g in enumerate(found):
+            # Where the walk goes on, torch gives an input's gradient as it was before its hooks.
+            for place, g in enumerate(hooked_first if last else found):
                 if g is not None and (key, place) in self.wanted:
                     self.captured[key, place] = g
-        needed = self.needed
-        if needed is not None and not any(id(target) in needed for target in node.edges):
+        found = hooked_first
+        del hooked_first
+        if last:
             self.count(node)
             return
         gradients: tuple[Array | None, ...] = tuple(found)
@@ -295,6 +304,7 @@ def deposit(leaf: Array, g: Array, create_graph: bool, fresh: bool) -> None:
             if create_graph or not fresh or not is_contiguous(leaf.shape, g.strides, strides):
                 plain = strides == contiguous_strides(leaf.shape)
                 g = apply(clone, None if plain else interned(strides), g)
+                called(g, "CopyBackwards")
             leaf.grad_array = g
         elif create_graph:
             leaf.grad_array = add(before, g)

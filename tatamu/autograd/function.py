@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,9 +36,6 @@ class FunctionCtx(Node):
         self.own: tuple[int | None, ...] = ()
         self.made: list[tuple[Any, Any]] = []
         self.arguments: list[int] = []
-
-    def title(self) -> str:
-        return self.name()
 
     @property
     def outputs(self) -> int:
@@ -115,11 +113,11 @@ class FunctionCtx(Node):
         for place, d in enumerate(found):
             if place not in self.arguments and d is not None:
                 raise RuntimeError(
-                    f"function {self.name()} returned a gradient different from None at position "
+                    f"function {self.name()} returned a gradient different than None at position "
                     f"{place + 1}, but the corresponding forward input was not a Variable"
                 )
             if d is not None and not isinstance(d, Array):
-                raise TypeError(f"expected Variable or None (got {type(d).__name__})")
+                raise RuntimeError(f"expected Variable or None (got {type(d).__name__})")
         return [found[place] for place in self.arguments]
 
 
@@ -163,6 +161,15 @@ class Function:
         members = {"function": cls, "__module__": "torch.autograd.function"}
         cls._node = type(f"{cls.__name__}Backward", (FunctionCtx,), members)
 
+    def __init__(self) -> None:
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all "
+            "static, so you should invoke them on the class itself. Instantiating an autograd "
+            "function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(
             "Legacy autograd function with non-static forward method is deprecated. Please use "
@@ -196,15 +203,15 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Compute, and join the graph."""
+        """Compute, and join the graph. Keywords are given to forward in its order."""
         ctx = cls._node()
         apart = cls.setup_context is not Function.setup_context
-        if apart and kwargs:
-            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
-            bound.apply_defaults()
-            args, kwargs = bound.args, {}
-        if kwargs:
-            raise TypeError("apply() takes no keyword arguments")
+        if apart or kwargs:
+            first = () if apart else (ctx,)
+            bound = inspect.signature(cls.forward).bind(*first, *args, **kwargs)
+            if apart:
+                bound.apply_defaults()
+            args = bound.args[len(first) :]
         ctx.arguments = [place for place, x in enumerate(args) if isinstance(x, Array)]
         inputs = tuple([args[place] for place in ctx.arguments])
         edges = tuple([edge(x) if local.grad else None for x in inputs])
@@ -239,6 +246,10 @@ def _joined(ctx: FunctionCtx, place: int, y: Any, inputs: Sequence[Any], wanted:
     if not isinstance(y, Array):
         return y
     if _among(y, ctx.dirty):
+        if wanted and y._requires_grad and y.node is None:
+            raise RuntimeError(
+                "a leaf Variable that requires grad has been used in an in-place operation."
+            )
         if wanted:
             check_writable(y, True)
         y.storage.touch()

@@ -23,6 +23,7 @@ from tatamu.ops.saving import edge
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 Function = Callable[..., Any]
+_ONE_INPUT = "the input to the user-provided function is a single Tensor with a single element"
 
 
 def _tuple(given: Any, what: str, name: str) -> tuple[bool, tuple[Any, ...]]:
@@ -31,7 +32,7 @@ def _tuple(given: Any, what: str, name: str) -> tuple[bool, tuple[Any, ...]]:
     found = given if several else (given,)
     for place, x in enumerate(found):
         if not isinstance(x, Array):
-            which = f"value at index {place}" if several else "given"
+            which = f"value at index {place}" if several else f"given {what}"
             raise TypeError(
                 f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the "
                 f"{which} has type {type(x)}."
@@ -58,8 +59,17 @@ def _gradients(
     seeds: Sequence[Any],
     create_graph: bool,
     strict: bool = False,
+    what: str = "output",
 ) -> tuple[Any, ...]:
     """``grad`` that gives zeros for what does not depend; RuntimeError if ``strict``."""
+    if strict and what == "output":
+        for place, y in enumerate(outputs):
+            if edge(y) is None:
+                raise RuntimeError(
+                    f"Output {place} of the user-provided function does not require gradients. The "
+                    "outputs must be computed in a differentiable manner from the input when "
+                    "running in strict mode."
+                )
     live = [(y, v) for y, v in zip(outputs, seeds, strict=True) if edge(y) is not None]
     found: tuple[Any, ...] = (None,) * len(inputs)
     if live:
@@ -74,7 +84,7 @@ def _gradients(
     if strict and any(g is None for g in found):
         place = next(n for n, g in enumerate(found) if g is None)
         raise RuntimeError(
-            f"The output of the user-provided function is independent of input {place}. This is "
+            f"The {what} of the user-provided function is independent of input {place}. This is "
             "not allowed in strict mode."
         )
     pairs = zip(found, inputs, strict=True)
@@ -120,7 +130,9 @@ def vjp(
         several, given = _tuple(inputs, "inputs", "vjp")
         leaves = _leaves(given, create_graph)
         many, outputs = _tuple(func(*leaves), "outputs of the user-provided function", "vjp")
-        seeds = _vectors(v, outputs, "the user-provided function returns a single element")
+        seeds = _vectors(
+            v, outputs, "the user-provided function returns a single Tensor with a single element"
+        )
         found = _gradients(outputs, leaves, seeds, create_graph, strict)
     return _result(many, outputs, create_graph), _result(several, found, create_graph)
 
@@ -138,7 +150,7 @@ def jvp(
     """
     with enable_grad():
         _, given = _tuple(inputs, "inputs", "jvp")
-        vectors = _vectors(v, given, "the input to the user-provided function has a single element")
+        vectors = _vectors(v, given, _ONE_INPUT)
         leaves = _leaves(given, create_graph)
         many, outputs = _tuple(func(*leaves), "outputs of the user-provided function", "jvp")
         dummies = [full(y.shape, 0, y.dtype) for y in outputs]
@@ -221,7 +233,7 @@ def _scalar(func: Function, name: str) -> Function:
         _, outputs = _tuple(out, "outputs of the user-provided function", name)
         if isinstance(out, tuple) or outputs[0].shape.numel() != 1:
             raise RuntimeError(
-                f"The output of the function given to {name} should be a single Tensor"
+                f"The function given to {name} should return a single Tensor"
                 if isinstance(out, tuple)
                 else f"The Tensor returned by the function given to {name} should contain a single "
                 "element"
@@ -229,16 +241,6 @@ def _scalar(func: Function, name: str) -> Function:
         return reshape(outputs[0], Size(()))
 
     return checked
-
-
-def _slope(func: Function, create_graph: bool, strict: bool) -> Function:
-    """The gradient of ``func`` as a function of its inputs."""
-
-    def slope(*inputs: Any) -> Any:
-        found = jacobian(func, inputs, create_graph=True, strict=strict)
-        return found
-
-    return slope
 
 
 def hessian(
@@ -257,9 +259,13 @@ def hessian(
             [ 0., 12.]])
     """
     several, _ = _tuple(inputs, "inputs", "hessian")
-    slope = _slope(_scalar(func, "hessian"), True, strict)
-    alone = slope if several else lambda x: slope(x)[0]
-    return jacobian(alone, inputs, create_graph=create_graph, strict=strict)
+    scalar = _scalar(func, "hessian")
+
+    def slope(*given: Any) -> Any:
+        found = jacobian(scalar, given, create_graph=True, strict=strict)
+        return found if several else found[0]
+
+    return jacobian(slope, inputs, create_graph=create_graph, strict=strict)
 
 
 def vhp(
@@ -268,11 +274,11 @@ def vhp(
     """``func(*inputs)``, and the product of a vector with its Hessian."""
     with enable_grad():
         several, given = _tuple(inputs, "inputs", "vhp")
-        vectors = _vectors(v, given, "the input to the user-provided function has a single element")
+        vectors = _vectors(v, given, _ONE_INPUT)
         leaves = _leaves(given, create_graph)
         output = _scalar(func, "vhp")(*leaves)
         first = _gradients((output,), leaves, (full((), 1, output.dtype),), True, strict)
-        found = _gradients(first, leaves, vectors, create_graph, strict)
+        found = _gradients(first, leaves, vectors, create_graph, strict, "jacobian")
     return _result(False, (output,), create_graph), _result(several, found, create_graph)
 
 

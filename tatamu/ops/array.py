@@ -37,11 +37,13 @@ Numpy = np.ndarray[Any, Any]
 
 
 class Local(threading.local):
-    """What each thread decides for itself: whether a graph is recorded, who watches, and how what
-    backward needs is packed away."""
+    """What each thread decides for itself: whether a graph is recorded, who watches, how what
+    backward needs is packed away, and whether its backward pass leaves leaves out.
+    """
 
     grad: bool = True
     packing: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
+    pruning: bool = False
     watchers: tuple[Callable[[Event], object], ...] = ()
 
 
@@ -240,7 +242,7 @@ class Node:
 
     def title(self) -> str:
         """The name by which error messages speak of the operation."""
-        return self.call.op.title
+        return self.name().partition("Backward")[0]
 
     def name(self) -> str:
         """torch's name for the node's class."""

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "Sample",
     "Saves",
     "apply",
+    "called",
     "registry",
     "watching",
 ]
@@ -171,15 +173,23 @@ class Op:
         if self.name in _registry:
             raise ValueError(f"two operations are called {self.name!r}")
         _registry[self.name] = self
-        object.__setattr__(self, "node", node_type(self.title))
+        named = self.title if self.title.endswith("Slices") else f"{self.title}Backward0"
+        object.__setattr__(self, "node", node_type(named))
 
     def __call__(self, first: T, *others: Array | None, attrs: Any = None) -> T:
         return apply(self, attrs, first, *others)
 
 
-def node_type(title: str) -> type[Node]:
-    """The class of an operation's nodes, under torch's name: ``ExpBackward0``."""
-    name = title if title in ("CopySlices", "CopyBackwards") else f"{title}Backward0"
+def called(x: T, name: str) -> T:
+    """``x``, just computed, its node under torch's name for the form called: ``SumBackward1``."""
+    if x.node is not None:
+        x.node.__class__ = node_type(name)
+    return x
+
+
+@lru_cache(maxsize=1024)
+def node_type(name: str) -> type[Node]:
+    """The class of nodes of this name."""
     return type(name, (Node,), {"__slots__": (), "__module__": "builtins"})
 
 
