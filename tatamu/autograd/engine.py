@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tatamu import naming
-from tatamu.autograd.anomaly import told
+from tatamu.autograd.anomaly_mode import told
 from tatamu.dtypes import widen
 from tatamu.ops.arithmetic import add
 from tatamu.ops.array import Array, Node, anomaly, local
