@@ -10,7 +10,16 @@ tatamu.Size([1, 8, 32, 48])
 from typing import Any
 
 from tatamu import autograd, backends, cuda, jit, nn, ops, random, version
-from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -59,6 +68,7 @@ from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.printing import set_printoptions
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -112,6 +122,7 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "half",
+    "inference_mode",
     "initial_seed",
     "install",
     "int",
@@ -119,7 +130,11 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
     "jit",
     "long",
     "manual_seed",
@@ -137,6 +152,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_printoptions",
     "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
