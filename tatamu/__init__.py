@@ -47,7 +47,9 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
-from tatamu.functions import maths, reductions, views
+from tatamu.functions import gathering, joining, maths, reductions, views
+from tatamu.functions.gathering import *
+from tatamu.functions.joining import *
 from tatamu.functions.maths import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
@@ -130,6 +132,8 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += gathering.__all__
+__all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += reductions.__all__
 __all__ += views.__all__

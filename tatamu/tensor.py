@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -11,12 +10,11 @@ import numpy as np
 from tatamu import autograd, dtypes, printing
 from tatamu.dtypes import DType
 from tatamu.methods.maths import Maths
-from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
+from tatamu.methods.shaping import Shaping
+from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
 from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
-from tatamu.ops.cast import cast, overwrite
-from tatamu.ops.common import constant
-from tatamu.ops.index import index
-from tatamu.ops.inplace import check_writable, refresh, write
+from tatamu.ops.cast import cast
+from tatamu.ops.inplace import check_writable, refresh
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
 from tatamu.random import Generator, default_generator, scaled
@@ -26,7 +24,7 @@ __all__ = ["Tensor"]
 T = TypeVar("T", bound=Array)
 
 
-class Tensor(Maths, Views):
+class Tensor(Maths, Shaping):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -337,11 +335,6 @@ class Tensor(Maths, Views):
 
     # ---- writes ----
 
-    def __setitem__(self, where: Any, value: Any) -> None:
-        target = index(self, self._index(where))
-        source = value if isinstance(value, Array) else _as_array(value, self.dtype)
-        write(overwrite, None, target, source)
-
     def _fill_random(self, values: Numpy) -> Self:
         check_writable(self)
         shaped = values.reshape(self.shape)
@@ -370,12 +363,6 @@ def copied(x: T) -> T:
     copy = apply(clone, x.strides, x)
     copy.storage.reordered = x.storage.reordered
     return copy
-
-
-def _as_array(value: Any, like: DType) -> Array:
-    if isinstance(value, (Sequence, np.ndarray)):
-        return wrap(dtypes.narrow(np.array(value), like), like)
-    return constant(value, like)
 
 
 def _rebuild(kind: type[Any], array: Numpy, dtype: DType, requires_grad: Any) -> Any:

@@ -1,34 +1,126 @@
-"""Other shapes and orders of axes, and copies."""
+"""Other shapes and orders of axes, parts, turns, and copies."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tatamu.functions.function import function
+from tatamu.functions.function import function, must_be_tensor
 from tatamu.tensor import Tensor
 
 __all__ = [
+    "adjoint",
+    "broadcast_to",
+    "chunk",
     "clone",
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "diagonal",
+    "diagonal_scatter",
+    "dsplit",
     "flatten",
+    "flip",
+    "fliplr",
+    "flipud",
+    "hsplit",
+    "is_nonzero",
     "is_tensor",
+    "moveaxis",
+    "movedim",
+    "narrow",
     "numel",
     "permute",
+    "ravel",
+    "repeat_interleave",
     "reshape",
+    "roll",
+    "rot90",
+    "select",
+    "select_scatter",
+    "slice_scatter",
+    "split",
+    "split_with_sizes",
     "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "tensor_split",
+    "tile",
     "transpose",
+    "tril",
+    "triu",
+    "unbind",
+    "unflatten",
     "unsqueeze",
+    "vsplit",
 ]
 
+adjoint = function(Tensor.adjoint)
+broadcast_to = function(Tensor.broadcast_to)
+chunk = function(Tensor.chunk)
 clone = function(Tensor.clone)
+diag = function(Tensor.diag)
+diag_embed = function(Tensor.diag_embed)
+diagflat = function(Tensor.diagflat)
+diagonal = function(Tensor.diagonal)
+diagonal_scatter = function(Tensor.diagonal_scatter)
+dsplit = function(Tensor.dsplit)
 flatten = function(Tensor.flatten)
+flip = function(Tensor.flip)
+fliplr = function(Tensor.fliplr)
+flipud = function(Tensor.flipud)
+hsplit = function(Tensor.hsplit)
+moveaxis = function(Tensor.moveaxis)
+movedim = function(Tensor.movedim)
+narrow = function(Tensor.narrow)
 numel = function(Tensor.numel)
 permute = function(Tensor.permute)
+ravel = function(Tensor.ravel)
 reshape = function(Tensor.reshape)
+roll = function(Tensor.roll)
+rot90 = function(Tensor.rot90)
+select = function(Tensor.select)
+select_scatter = function(Tensor.select_scatter)
+slice_scatter = function(Tensor.slice_scatter)
+split = function(Tensor.split)
+split_with_sizes = function(Tensor.split_with_sizes)
 squeeze = function(Tensor.squeeze)
+swapaxes = function(Tensor.swapaxes)
+swapdims = function(Tensor.swapdims)
+t = function(Tensor.t)
+tensor_split = function(Tensor.tensor_split)
+tile = function(Tensor.tile)
 transpose = function(Tensor.transpose)
+tril = function(Tensor.tril)
+triu = function(Tensor.triu)
+unbind = function(Tensor.unbind)
+unflatten = function(Tensor.unflatten)
 unsqueeze = function(Tensor.unsqueeze)
+vsplit = function(Tensor.vsplit)
 
 
 def is_tensor(obj: Any) -> bool:
     """Whether ``obj`` is a Tensor."""
     return isinstance(obj, Tensor)
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element of a tensor is not 0. RuntimeError if there are more or none."""
+    must_be_tensor("is_nonzero", input)
+    return bool(input)
+
+
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each element, or slice, so many times in a row; given numbers alone, their positions.
+
+    >>> import tatamu
+    >>> repeat_interleave(tatamu.tensor([1, 0, 2]))
+    tensor([0, 2, 2])
+    """
+    must_be_tensor("repeat_interleave", input)
+    if repeats is not None:
+        return input.repeat_interleave(repeats, dim, output_size=output_size)
+    places = Tensor.new_tensor(input, range(len(input)))
+    return places.repeat_interleave(input, 0)

@@ -16,6 +16,7 @@ from tatamu.dtypes import category
 from tatamu.ops.array import Array, Node, detached, local, made
 from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
+from tatamu.ops.index import MANY
 from tatamu.ops.layout import overlaps
 from tatamu.ops.op import Call, Op, apply, edge, planned, record
 from tatamu.ops.reshape import clone
@@ -45,6 +46,17 @@ def check_writable(x: Array) -> None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation.\n"
             "  write to it inside `with no_grad():`, as optimizers do"
+        )
+    above = x.node
+    while isinstance(above, Node) and above.call.op.aliases and above.call.op not in MANY:
+        above = above.edges[0]  # type: ignore[assignment]
+    if x.node is not None and isinstance(above, Node) and above.call.op in MANY:
+        number = above.call.attrs.number if above is x.node else 0
+        raise RuntimeError(
+            f"Output {number} of {x.node.call.op.title} is a view and is being modified inplace. "
+            "This view is the output of a function that returns multiple views. Such functions do not "
+            "allow the output views to be modified inplace. You should replace the inplace "
+            "operation by an out-of-place one."
         )
     root = x.base
     if root is not None and root._requires_grad and root.node is None:

@@ -1,0 +1,473 @@
+"""The methods of Tensor that put its elements, or its axes, elsewhere; and its changes of shape in
+place."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+
+from tatamu import dtypes
+from tatamu.dtypes import DType
+from tatamu.methods.splitting import Splitting
+from tatamu.methods.views import Views, sizes
+from tatamu.ops.array import Array, local, wrap
+from tatamu.ops.common import full, interned
+from tatamu.ops.diagonal import (
+    Diagonal,
+    diag_embed,
+    diagonal,
+    diagonal_copy,
+    diagonal_scatter,
+)
+from tatamu.ops.index import scattered, select_scatter, slice_scatter
+from tatamu.ops.layout import Ints, Size, contiguous_strides, wrap_dim
+from tatamu.ops.op import apply, view
+from tatamu.ops.permute import permute
+from tatamu.ops.picking import ROWS
+from tatamu.ops.reshape import clone
+from tatamu.ops.strided import strided_view
+from tatamu.ops.turned import Roll, Turn, flip, repeat, roll, rot90, tril, triu
+from tatamu.ops.windows import Windows, windows
+from tatamu.runtime.storage import Storage
+
+__all__ = ["Shaping"]
+
+FULL = slice(None)
+
+
+class Shaping(Splitting, Views):
+    """Diagonals, turns, repetitions, windows, and shapes changed in place."""
+
+    __slots__ = ()
+
+    # ---- diagonals and triangles ----
+
+    def _diagonal(self, offset: int, dim1: int, dim2: int, rank: int) -> Diagonal:
+        first, second = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
+        if first == second:
+            raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+        return interned(Diagonal(operator.index(offset), first, second))
+
+    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Self:
+        """A view of the diagonal between two axes, which becomes the last axis.
+
+        >>> import tatamu
+        >>> tatamu.arange(9).reshape(3, 3).diagonal(1)
+        tensor([1, 5])
+        """
+        return view(diagonal, self._diagonal(offset, dim1, dim2, len(self.shape)), self)
+
+    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Self:
+        """Matrices with the last axis on their diagonal, and 0 elsewhere."""
+        d = self._diagonal(offset, dim1, dim2, len(self.shape) + 1)
+        return apply(diag_embed, d, self)
+
+    def diag(self, diagonal: int = 0) -> Self:
+        """The diagonal of a matrix, or a matrix with a vector on its diagonal."""
+        rank = len(self.shape)
+        if rank == 1:
+            return self.diag_embed(diagonal)
+        if rank != 2:
+            raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
+        return apply(diagonal_copy, self._diagonal(diagonal, 0, 1, 2), self)
+
+    def diagflat(self, offset: int = 0) -> Self:
+        """A matrix with all elements on its diagonal."""
+        return self.reshape(-1).diag_embed(offset)
+
+    def _triangle(self, name: str) -> None:
+        if len(self.shape) < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+
+    def tril(self, diagonal: int = 0) -> Self:
+        """Matrices with 0 above a diagonal."""
+        self._triangle("tril")
+        return apply(tril, operator.index(diagonal), self)
+
+    def triu(self, diagonal: int = 0) -> Self:
+        """Matrices with 0 below a diagonal."""
+        self._triangle("triu")
+        return apply(triu, operator.index(diagonal), self)
+
+    # ---- turns and repetitions ----
+
+    def flip(self, *dims: Any) -> Self:
+        """A copy whose order along some axes is reversed.
+
+        >>> import tatamu
+        >>> tatamu.tensor([[1, 2], [3, 4]]).flip(1)
+        tensor([[2, 1],
+                [4, 3]])
+        """
+        axes = tuple([wrap_dim(dim, len(self.shape)) for dim in sizes(dims)])
+        for axis in axes:
+            if axes.count(axis) > 1:
+                raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
+        return apply(flip, interned(axes if self.shape else ()), self)
+
+    def fliplr(self) -> Self:
+        """A copy whose second axis is reversed."""
+        if len(self.shape) < 2:
+            raise RuntimeError("Input must be >= 2-d.")
+        return self.flip(1)
+
+    def flipud(self) -> Self:
+        """A copy whose first axis is reversed."""
+        if not self.shape:
+            raise RuntimeError("Input must be >= 1-d.")
+        return self.flip(0)
+
+    def roll(self, shifts: Any, dims: Any = ()) -> Self:
+        """A copy whose elements have moved along some axes, from the end to the beginning.
+
+        Without ``dims`` they move through all axes as one row.
+        """
+        steps, axes = sizes((shifts,)), sizes((dims,))
+        if len(steps) != len(axes) and (axes or len(steps) != 1):
+            raise RuntimeError(
+                f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}"
+            )
+        places = tuple([wrap_dim(dim, len(self.shape)) for dim in axes])
+        return apply(roll, interned(Roll(steps, places or None)), self)
+
+    def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Self:
+        """A copy turned by ``k`` quarter turns from the first axis towards the second."""
+        rank = len(self.shape)
+        if len(dims) != 2:
+            raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+        if rank < 2:
+            raise RuntimeError(f"expected total dims >= 2, but got total dims = {rank}")
+        first, second = dims
+        if first % rank == second % rank:
+            raise RuntimeError(
+                "expected rotation dims to be different, but got dim0 = "
+                f"{first} and dim1 = {second}"
+            )
+        axes = wrap_dim(first, rank), wrap_dim(second, rank)
+        return apply(rot90, interned(Turn(operator.index(k), axes)), self)
+
+    def repeat(self, *sizes_: Any) -> Self:
+        """Copies side by side, so many along each axis; more numbers than axes make new ones.
+
+        >>> import tatamu
+        >>> tatamu.tensor([1, 2]).repeat(2, 2)
+        tensor([[1, 2, 1, 2],
+                [1, 2, 1, 2]])
+        """
+        times = sizes(sizes_)
+        if len(times) < len(self.shape):
+            raise RuntimeError(
+                "Number of dimensions of repeat dims can not be smaller than number of dimensions "
+                f"of tensor\n  {len(times)} numbers for the shape {list(self.shape)}"
+            )
+        if min(times, default=0) < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {min(times)}: {list(times)}"
+            )
+        return apply(repeat, interned(times), self)
+
+    def tile(self, *dims: Any) -> Self:
+        """As ``repeat``, also with fewer numbers than axes: they are for the last ones."""
+        times = sizes(dims)
+        return self.repeat((1,) * (len(self.shape) - len(times)) + times)
+
+    def repeat_interleave(
+        self, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+    ) -> Self:
+        """Each element (without ``dim``) or slice so many times in a row.
+
+        >>> import tatamu
+        >>> tatamu.tensor([1, 2]).repeat_interleave(2)
+        tensor([1, 1, 2, 2])
+        """
+        x = self.reshape(-1) if dim is None else self
+        place = 0 if dim is None else wrap_dim(dim, len(x.shape))
+        size = x.shape[place]
+        times = repeats.array if isinstance(repeats, Array) else np.asarray(repeats)
+        if (times < 0).any():
+            raise RuntimeError("Repeats must be non-negative")
+        if times.ndim == 0:
+            shape = (*x.shape[: place + 1], int(times), *x.shape[place + 1 :])
+            copies = apply(clone, None, x.unsqueeze(place + 1).expand(shape))
+            return copies.flatten(place, place + 1)
+        if times.size not in (1, size):
+            raise RuntimeError(
+                "repeats must have the same size as input along dim, but got repeats.size(0) = "
+                f"{times.size} and input.size({place}) = {size}"
+            )
+        places = np.repeat(np.arange(size), times)
+        return apply(ROWS.picked, place, x, wrap(places, dtypes.int64))
+
+    # ---- axes ----
+
+    def movedim(self, source: Any, destination: Any) -> Self:
+        """Some axes put in other places; the others keep their order.
+
+        >>> import tatamu
+        >>> tatamu.zeros(2, 3, 4).movedim(0, -1).shape
+        tatamu.Size([3, 4, 2])
+        """
+        rank = len(self.shape)
+        given, wanted = sizes((source,)), sizes((destination,))
+        if len(given) != len(wanted):
+            raise RuntimeError(
+                f"movedim: Invalid source or destination dims: source ({list(given)} dims) should "
+                f"contain the same number of dims as destination ({list(wanted)} dims)"
+            )
+        pairs = {}
+        for name, dims in (("source", given), ("destination", wanted)):
+            pairs[name] = [wrap_dim(dim, rank) for dim in dims]
+            if len(set(pairs[name])) != len(dims):
+                raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+        moved = dict(zip(pairs["destination"], pairs["source"], strict=True))
+        rest = iter([axis for axis in range(rank) if axis not in pairs["source"]])
+        return permute(self, tuple([moved[a] if a in moved else next(rest) for a in range(rank)]))
+
+    def moveaxis(self, source: Any, destination: Any) -> Self:
+        """As ``movedim``."""
+        return self.movedim(source, destination)
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
+        """One axis made several.
+
+        >>> import tatamu
+        >>> tatamu.zeros(2, 12).unflatten(1, (3, -1)).shape
+        tatamu.Size([2, 3, 4])
+        """
+        place = wrap_dim(dim, len(self.shape))
+        if not sizes:
+            raise RuntimeError("unflatten: sizes must be non-empty")
+        size, known = self.shape[place], prod(n for n in sizes if n != -1)
+        unknown = list(sizes).count(-1)
+        if size % known if unknown and known else known != size:
+            raise RuntimeError(
+                f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim "
+                f"{place} ({size}) in the input tensor"
+            )
+        return self.view(*self.shape[:place], *sizes, *self.shape[place + 1 :])
+
+    def unfold(self, dimension: int, size: int, step: int) -> Self:
+        """A view of all windows of ``size`` elements, ``step`` apart, along an axis.
+
+        >>> import tatamu
+        >>> tatamu.arange(5).unfold(0, 3, 2)
+        tensor([[0, 1, 2],
+                [2, 3, 4]])
+        """
+        x = self if self.shape else self.unsqueeze(0)
+        place = wrap_dim(dimension, len(self.shape))
+        total = x.shape[place]
+        if size > total:
+            raise RuntimeError(
+                f"maximum size for tensor at dimension {place} is {total} but size is {size}"
+            )
+        if step <= 0:
+            raise RuntimeError(f"step is {step} but must be > 0")
+        found = view(windows, interned(Windows(place, size, step, total)), x)
+        return found if self.shape else found[0]
+
+    def as_strided(
+        self, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+    ) -> Self:
+        """A view of the memory under any shape, strides and offset, counted from its beginning.
+
+        Raises RuntimeError for what lies outside the memory.
+        """
+        shape, strides = sizes((size,)), sizes((stride,))
+        offset = self.offset if storage_offset is None else storage_offset
+        self._check_strided(shape, strides, offset)
+        return strided_view(self, shape, strides, offset)
+
+    def _check_strided(self, shape: Ints, strides: Ints, offset: int) -> None:
+        if len(shape) != len(strides):
+            raise RuntimeError("mismatch in length of strides and shape")
+        if min(strides, default=0) < 0:
+            raise RuntimeError(
+                "as_strided: Negative strides are not supported at the moment, got strides: "
+                f"{list(strides)}"
+            )
+        last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+        needed = (offset + last + 1) * self.dtype.itemsize if 0 not in shape else 0
+        if needed > self.storage.nbytes:
+            raise RuntimeError(
+                f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset "
+                f"{offset}, and itemsize {self.dtype.itemsize} requiring a storage size of "
+                f"{needed} are out of bounds for storage of size {self.storage.nbytes}"
+            )
+
+    # ---- a part replaced ----
+
+    def select_scatter(self, src: Array, dim: int, index: int) -> Self:
+        """A copy with ``src`` at one position along an axis."""
+        place = wrap_dim(dim, len(self.shape))
+        there = self.select(place, index)
+        self._check_part(src, there.shape)
+        at = index + self.shape[place] if index < 0 else index
+        return scattered(select_scatter, self, src, (*(FULL,) * place, at, ...))
+
+    def slice_scatter(
+        self,
+        src: Array,
+        dim: int = 0,
+        start: int | None = None,
+        end: int | None = None,
+        step: int = 1,
+    ) -> Self:
+        """A copy with ``src`` at some positions along an axis."""
+        place = wrap_dim(dim, len(self.shape))
+        where = (*(FULL,) * place, slice(*slice(start, end, step).indices(self.shape[place])), ...)
+        self._check_part(src, self[where].shape)
+        return scattered(slice_scatter, self, src, where)
+
+    def diagonal_scatter(self, src: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Self:
+        """A copy with ``src`` on a diagonal."""
+        d = self._diagonal(offset, dim1, dim2, len(self.shape))
+        self._check_part(src, view(diagonal, d, self).shape)
+        return apply(diagonal_scatter, d, self, src)
+
+    def _check_part(self, src: Array, shape: Size) -> None:
+        if src.shape != shape:
+            raise RuntimeError(
+                "expected src to have a size equal to the slice of self. src size = "
+                f"{list(src.shape)}, slice size = {list(shape)}"
+            )
+
+    # ---- other shapes in place ----
+
+    def _become(self, other: Array) -> Self:
+        """This very tensor with the shape and strides of a view of it."""
+        if local.grad and self._requires_grad and self.node is None:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation.\n  the form without _ gives a view and leaves the leaf as it is"
+            )
+        self.shape, self.strides, self.offset = other.shape, other.strides, other.offset
+        self._array = other._array
+        self.storage.touch()
+        self.view_version = self.storage.version
+        if other.node is not None:
+            self.node = other.node
+        return self
+
+    def t_(self) -> Self:
+        """Transpose a matrix, in place."""
+        if len(self.shape) > 2:
+            raise RuntimeError(
+                f"t_() expects a tensor with <= 2 dimensions, but self is {len(self.shape)}D"
+            )
+        return self._become(self.t())
+
+    def transpose_(self, dim0: int, dim1: int) -> Self:
+        """Exchange two axes, in place."""
+        return self._become(self.transpose(dim0, dim1))
+
+    def swapaxes_(self, axis0: int, axis1: int) -> Self:
+        """Exchange two axes, in place."""
+        return self.transpose_(axis0, axis1)
+
+    def swapdims_(self, dim0: int, dim1: int) -> Self:
+        """Exchange two axes, in place."""
+        return self.transpose_(dim0, dim1)
+
+    def squeeze_(self, dim: int | Sequence[int] | None = None) -> Self:
+        """Leave axes of one out, in place."""
+        return self._become(self.squeeze(dim))
+
+    def unsqueeze_(self, dim: int) -> Self:
+        """Add an axis of one, in place."""
+        return self._become(self.unsqueeze(dim))
+
+    def as_strided_(
+        self, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+    ) -> Self:
+        """As ``as_strided``, in place."""
+        return self._become(self.as_strided(size, stride, storage_offset))
+
+    def resize_(self, *sizes_: Any, memory_format: Any = None) -> Self:
+        """Another shape in C order over the same memory; where that is too small, over more of it.
+
+        Raises RuntimeError for a tensor that requires grad.
+        """
+        if self.requires_grad:  # type: ignore[attr-defined]
+            raise RuntimeError("cannot resize variables that require grad")
+        shape = Size(sizes(sizes_))
+        if min(shape, default=0) < 0:
+            raise RuntimeError("numel: integer multiplication overflow")
+        needed = (self.offset + shape.numel()) * self.dtype.itemsize
+        if needed > self.storage.nbytes:
+            larger = Storage(needed)
+            np.asarray(larger)[: self.storage.nbytes] = np.asarray(self.storage)
+            self.storage = larger
+        self.shape, self.strides = shape, contiguous_strides(shape)
+        self._array = None
+        return self
+
+    def resize_as_(self, the_template: Array, *, memory_format: Any = None) -> Self:
+        """As ``resize_``, to the shape of another tensor."""
+        return self.resize_(the_template.shape)
+
+    # ---- new tensors of the same dtype ----
+
+    def _new(self, shape: Ints, value: Any, dtype: DType | None, requires_grad: bool) -> Any:
+        out = full(shape, value, dtype or self.dtype)
+        return out.requires_grad_() if requires_grad else out  # type: ignore[attr-defined]
+
+    def new_zeros(
+        self,
+        *size: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """Zeros of this dtype, in another shape."""
+        return self._new(sizes(size), 0, dtype, requires_grad)  # type: ignore[no-any-return]
+
+    def new_ones(
+        self,
+        *size: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """Ones of this dtype, in another shape."""
+        return self._new(sizes(size), 1, dtype, requires_grad)  # type: ignore[no-any-return]
+
+    def new_empty(
+        self,
+        *size: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """A tensor of this dtype, in another shape, with nothing particular in it."""
+        return self._new(sizes(size), 0, dtype, requires_grad)  # type: ignore[no-any-return]
+
+    def new_full(
+        self,
+        size: Sequence[int],
+        fill_value: Any,
+        *,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """One number in this dtype, in another shape."""
+        return self._new(sizes((size,)), fill_value, dtype, requires_grad)  # type: ignore[no-any-return]
+
+    def new_tensor(
+        self,
+        data: Any,
+        *,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+    ) -> Self:
+        """A tensor with a copy of ``data``, in this dtype."""
+        from tatamu.creation import tensor
+
+        out: Any = tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return out  # type: ignore[no-any-return]
