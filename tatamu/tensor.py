@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tatamu import autograd, dtypes, printing
+from tatamu import autograd, dtypes, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.maths import Maths
 from tatamu.methods.shaping import Shaping
@@ -24,6 +24,7 @@ __all__ = ["Tensor"]
 T = TypeVar("T", bound=Array)
 
 
+@naming.known_as("Tensor")
 class Tensor(Maths, Shaping):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 

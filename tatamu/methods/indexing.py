@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-from tatamu import dtypes
+from tatamu import dtypes, naming
 from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.common import constant, interned
@@ -325,9 +325,9 @@ def _as_value(value: Any, x: Array) -> Array:
         raise RuntimeError(f"value cannot be converted to type {x.dtype.c_name} without overflow")
     if not isinstance(value, NUMBERS):
         kind = type(value)
-        name = kind.__name__ if kind.__module__ == "builtins" else f"numpy.{kind.__name__}"
+        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         raise TypeError(
-            f"can't assign a {name} to a tatamu.{x.dtype.legacy_name}Tensor\n"
+            f"can't assign a {name} to a {naming.prefix}.{x.dtype.legacy_name}Tensor\n"
             "  a number or a tensor can be assigned: torch.tensor(...) makes one"
         )
     return cast(constant(value, x.dtype), x.dtype)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Self
 
+from tatamu import naming
 from tatamu.dtypes import DType
 from tatamu.methods.indexing import seen_at
 from tatamu.ops.array import Array
@@ -29,6 +30,7 @@ from tatamu.ops.reshape import (
 __all__ = ["Views", "channels_last", "contiguous_format", "preserve_format", "sizes"]
 
 
+@naming.known_as("memory_format")
 class MemoryFormat:
     """An order for the elements to lie in."""
 
@@ -36,7 +38,7 @@ class MemoryFormat:
         self.name = name
 
     def __repr__(self) -> str:
-        return f"tatamu.{self.name}"
+        return f"{naming.prefix}.{self.name}"
 
 
 contiguous_format = MemoryFormat("contiguous_format")
@@ -365,7 +367,7 @@ class Views(Array):
         new = len(wanted) - len(own)
         if new < 0:
             raise RuntimeError(
-                f"expand(tatamu.{self.dtype.legacy_name}Tensor{{{list(own)}}}, "
+                f"expand({naming.prefix}.{self.dtype.legacy_name}Tensor{{{list(own)}}}, "
                 f"size={wanted}): the number of sizes provided ({len(wanted)}) "
                 f"must be greater or equal to the number of dimensions in the tensor ({len(own)})"
             )
