@@ -325,7 +325,9 @@ def _as_value(value: Any, x: Array) -> Array:
         raise RuntimeError(f"value cannot be converted to type {x.dtype.c_name} without overflow")
     if not isinstance(value, NUMBERS):
         kind = type(value)
-        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        name = (
+            kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        )
         raise TypeError(
             f"can't assign a {name} to a {naming.prefix}.{x.dtype.legacy_name}Tensor\n"
             "  a number or a tensor can be assigned: torch.tensor(...) makes one"
