@@ -61,6 +61,6 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     (tensor([0, 1]), tensor([1, 2]))
     """
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    places = np.unravel_index(indices.array % max(prod(sizes), 1), sizes)
-    found: Any = tuple([wrap(np.array(axis), dtypes.int64) for axis in places])
+    places = np.stack(np.unravel_index(indices.array % max(prod(sizes), 1), sizes), -1)
+    found: Any = tuple([wrap(places[..., axis], dtypes.int64) for axis in range(len(sizes))])
     return found  # type: ignore[no-any-return]

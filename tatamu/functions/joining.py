@@ -62,6 +62,14 @@ def _checked(name: str, tensors: Any) -> list[Any]:
     return list(tensors)
 
 
+def _some(name: str, tensors: Any) -> list[Any]:
+    """One tensor at least, else RuntimeError."""
+    given = _checked(name, tensors)
+    if not given:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return given
+
+
 def _promoted(tensors: list[Any]) -> list[Any]:
     """All in the one dtype that holds them."""
     dtype: DType = tensors[0].dtype
@@ -114,9 +122,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    given = _checked("stack", tensors)
-    if not given:
-        raise RuntimeError("stack expects a non-empty TensorList")
+    given = _some("stack", tensors)
     place = wrap_dim(dim, len(given[0].shape) + 1)
     return _into(out, apply(joining.stack, place, *_promoted(given)))  # type: ignore[no-any-return]
 
@@ -153,13 +159,13 @@ atleast_3d = _each_atleast(3)
 
 def hstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors side by side: along the second axis, vectors along their only one."""
-    given = [_atleast(1, x) for x in _checked("hstack", tensors)]
-    return cat(given, int(bool(given) and len(given[0].shape) > 1), out=out)
+    given = [_atleast(1, x) for x in _some("hstack", tensors)]
+    return cat(given, int(len(given[0].shape) > 1), out=out)
 
 
 def vstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors one below the other; vectors are rows."""
-    return cat([_atleast(2, x) for x in _checked("vstack", tensors)], 0, out=out)
+    return cat([_atleast(2, x) for x in _some("vstack", tensors)], 0, out=out)
 
 
 row_stack = vstack
@@ -167,12 +173,12 @@ row_stack = vstack
 
 def dstack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors one behind the other, along the third axis."""
-    return cat([_atleast(3, x) for x in _checked("dstack", tensors)], 2, out=out)
+    return cat([_atleast(3, x) for x in _some("dstack", tensors)], 2, out=out)
 
 
 def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
     """Tensors side by side; vectors are columns."""
-    given = _checked("column_stack", tensors)
+    given = _some("column_stack", tensors)
     return hstack([x.reshape(-1, 1) if len(x.shape) < 2 else x for x in given], out=out)
 
 
@@ -236,14 +242,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
                 f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x!r}"
             )
         if x.dtype is not many[0].dtype:
-            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+            raise RuntimeError("meshgrid expects all tensors to have the same dtype")
     if indexing not in ("ij", "xy"):
         raise RuntimeError(
             'torch.meshgrid: indexing must be one of "xy" or "ij", but received: ' + indexing
         )
     swaps = indexing == "xy" and len(many) > 1
     if swaps:
-        many[:2] = many[1], many[0]
+        many[:2] = many[1], many[0]  # and the results back again
     shape = [x.shape.numel() for x in many]
     grids = []
     for axis, x in enumerate(many):
@@ -251,7 +257,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         alone[axis] = shape[axis]
         grids.append(x.view(*alone).expand(shape))
     if swaps:
-        grids = [grid.transpose(0, 1) for grid in grids]
         grids[:2] = grids[1], grids[0]
     return tuple(grids)
 
@@ -311,7 +316,8 @@ def block_diag(*tensors: Any) -> Tensor:
     if not tensors:
         empty: Any = wrap(np.zeros((1, 0), np.float32), dtypes.float32)
         return empty  # type: ignore[no-any-return]
-    return apply(joining.block_diag, None, *[_atleast(2, x) for x in _promoted(list(tensors))])
+    parts = [_atleast(2, x) for x in _promoted(list(tensors))]
+    return apply(joining.block_diag, None, *parts)  # type: ignore[no-any-return]
 
 
 def kron(input: Any, other: Any) -> Tensor:

@@ -14,13 +14,21 @@ from tatamu.ops.common import constant, interned
 from tatamu.ops.expand import expand
 from tatamu.ops.index import cropped
 from tatamu.ops.inplace import write
-from tatamu.ops.layout import Ints, broadcast_shapes, wrap_dim
+from tatamu.ops.layout import Ints, axis_order, broadcast_shapes, wrap_dim
 from tatamu.ops.op import Op, apply
 from tatamu.ops.picking import ALONG, filled_along, write_places
 from tatamu.ops.reshape import reshape
 from tatamu.ops.scatter_reduce import Reducing, scatter_reduce
 
-__all__ = ["Gathering", "as_line", "check_inside", "check_mask", "put_or_write", "scalar_like"]
+__all__ = [
+    "Gathering",
+    "as_line",
+    "check_apart",
+    "check_inside",
+    "check_mask",
+    "put_or_write",
+    "scalar_like",
+]
 
 T = TypeVar("T", bound=Array)
 WHOLE = (dtypes.int64, dtypes.int32)
@@ -113,6 +121,24 @@ def scalar_like(name: str, value: Any, like: Array) -> Array:
 def as_line(x: T) -> T:
     """A 0-d tensor as one of a single element."""
     return x if x.shape else reshape(x, (1,))
+
+
+def check_apart(x: Array, src: Array) -> None:
+    """RuntimeError if a tensor that is written to shares elements with what is written."""
+    if src.storage is not x.storage:
+        return
+    dense = [axis_order(y.shape, y.strides) is not None for y in (x, src)]
+    first, last = max(x.offset, src.offset), min(_end(x), _end(src))
+    if all(dense) and first < last:
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor "
+            "refer to a single memory location. Please clone() the tensor before performing the "
+            "operation."
+        )
+
+
+def _end(x: Array) -> int:
+    return x.offset + x.shape.numel()
 
 
 def put_or_write(x: T, in_place: bool, op: Op, attrs: Any, index: Array, src: Array) -> T:
@@ -219,7 +245,7 @@ class Gathering(Array):
         if reduce is not None and reduce not in OLD_REDUCTIONS:
             raise RuntimeError("reduce argument must be either add or multiply.")
         if not index.shape.numel():
-            return self if in_place else self.clone()  # type: ignore[attr-defined, no-any-return]
+            return self if in_place else self.clone()  # type: ignore[attr-defined]
         number = tensor is None
         source = scalar_like("scatter", given, self) if tensor is None else tensor
         if number and reduce:

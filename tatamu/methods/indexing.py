@@ -62,7 +62,7 @@ def _parts(where: Any) -> tuple[Any, ...]:
     """The parts of an index; some lists count as tuples, as they did in old NumPy."""
     if isinstance(where, tuple):
         return where
-    if isinstance(where, list) and len(where) < 32:
+    if isinstance(where, (list, str)) and len(where) < 32:
         nested = (Array, Sequence, np.ndarray, slice, type(None), type(...))
         if any(isinstance(part, nested) for part in where):
             warnings.warn(
@@ -265,16 +265,16 @@ def picking_index(shape: Ints, picks: Sequence[tuple[int, Array]]) -> tuple[Ints
             f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
         ) from None
     stacked = np.empty((len(found), *taken), np.int64)
-    for row, (place, index) in zip(stacked, found, strict=True):
-        row[...] = index
+    for number, (place, index) in enumerate(found):
+        stacked[number] = index
         size = shape[place]
         if not size and index.size:
             raise IndexError("index is out of bounds for dimension with size 0")
         beyond = (index >= size) | (index < -size)
         if beyond.any():
             raise IndexError(
-                f"index {index[beyond].flat[0]} is out of bounds for dimension {place} with size "
-                f"{size}"
+                f"index {index[beyond].flat[0]} is out of bounds for dimension {number} with "
+                f"size {size}"
             )
     return interned(tuple([place for place, _ in found])), wrap(stacked, dtypes.int64)
 
@@ -299,12 +299,21 @@ def put_checked(x: T, dims: Ints, index: Array, value: Array, accumulate: bool =
 
 def assign(x: Array, where: Any, value: Any) -> None:
     """``x[where] = value``."""
+    if where is False:
+        return
     looked = _looked(x, where)
     whole = looked.op is alias or not _narrows(looked, x.shape)
     target = x if whole else seen_at(x, looked.op, looked.where)
     source = value if isinstance(value, Array) else _as_value(value, x)
     source = _without_leading_ones(source)
     if not looked.picks:
+        rank, own = len(target.shape), len(source.shape)
+        if own > rank:
+            raise RuntimeError(
+                f"expand({naming.prefix}.{source.dtype.legacy_name}Tensor{{{list(source.shape)}}}, "
+                f"size={list(target.shape)}): the number of sizes provided ({rank}) must be "
+                f"greater or equal to the number of dimensions in the tensor ({own})"
+            )
         write(overwrite, None, target, source)
         return
     dims, index = picking_index(target.shape, looked.picks)

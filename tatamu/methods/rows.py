@@ -11,6 +11,7 @@ from tatamu import dtypes
 from tatamu.methods.gathering import (
     Gathering,
     as_line,
+    check_apart,
     check_inside,
     check_mask,
     put_or_write,
@@ -24,10 +25,10 @@ from tatamu.ops.common import constant
 from tatamu.ops.expand import expand
 from tatamu.ops.inplace import write
 from tatamu.ops.layout import broadcast_shapes, wrap_dim
-from tatamu.ops.masked import mask_places, masked_fill, masked_scatter
+from tatamu.ops.masked import mask_places, masked_fill, masked_fill_by, masked_scatter
 from tatamu.ops.op import apply
 from tatamu.ops.permute import permute
-from tatamu.ops.picking import AT, FLAT, ROWS, filled_rows, picked_mask
+from tatamu.ops.picking import AT, FLAT, ROWS, filled_rows, filled_rows_by, picked_mask
 from tatamu.ops.reshape import reshape
 
 __all__ = ["Rows"]
@@ -45,6 +46,12 @@ class Rows(Gathering):
     __slots__ = ()
 
     # ---- whole slices ----
+
+    def _unlined(self, result: Any, in_place: bool) -> Self:
+        """The result of what was done to this tensor as a line, in this tensor's shape."""
+        if in_place:
+            return self
+        return result if self.shape else reshape(result, ())  # type: ignore[no-any-return]
 
     def index_select(self, dim: int, index: Array) -> Self:
         """The slices along an axis that a 1-d index names.
@@ -97,10 +104,12 @@ class Rows(Gathering):
                 f"{list(source.shape)}"
             )
         check_inside(vector, place, x.shape[place])
+        if in_place:
+            check_apart(x, added)
         if alpha != 1:
             added = mul(added, constant(alpha, added.dtype))
         result = put_or_write(x, in_place, ROWS.added, place, vector, added)
-        return self if in_place else reshape(result, self.shape)
+        return self._unlined(result, in_place)
 
     def index_add(self, dim: int, index: Array, source: Array, *, alpha: float = 1) -> Self:
         """A copy with ``alpha * source`` added to the slices that a 1-d index names."""
@@ -143,8 +152,10 @@ class Rows(Gathering):
                 f"index_copy_(): index {vector.array[beyond][0]} is out of bounds for dimension "
                 f"{place} with size {size}"
             )
+        if in_place:
+            check_apart(x, given)
         result = put_or_write(x, in_place, ROWS.put, place, vector, given)
-        return self if in_place else reshape(result, self.shape)
+        return self._unlined(result, in_place)
 
     def index_copy(self, dim: int, index: Array, source: Array) -> Self:
         """A copy with the slices that a 1-d index names taken from ``source``."""
@@ -161,8 +172,9 @@ class Rows(Gathering):
         filling = scalar_like("index_fill_", value, self)
         vector, x = _vector("index_fill_", index), as_line(self)
         check_inside(vector, place, x.shape[place], negative=True, kind=IndexError)
-        result = put_or_write(x, in_place, filled_rows, place, vector, filling)
-        return self if in_place else reshape(result, self.shape)
+        op = filled_rows_by if isinstance(value, Array) else filled_rows
+        result = put_or_write(x, in_place, op, place, vector, filling)
+        return self._unlined(result, in_place)
 
     def index_fill(self, dim: int, index: Array, value: Any) -> Self:
         """A copy with the slices that a 1-d index names filled with one number."""
@@ -262,12 +274,14 @@ class Rows(Gathering):
         tensor([1., 0., 3.])
         """
         check_mask("masked_fill_", mask, mask.dtype.c_name)
-        return apply(masked_fill, None, self, mask, scalar_like("masked_fill_", value, self))
+        op = masked_fill_by if isinstance(value, Array) else masked_fill
+        return apply(op, None, self, mask, scalar_like("masked_fill_", value, self))
 
     def masked_fill_(self, mask: Array, value: Any) -> Self:
         """As ``masked_fill``, in place."""
         check_mask("masked_fill_", mask, mask.dtype.c_name)
-        return write(masked_fill, None, self, mask, scalar_like("masked_fill_", value, self))
+        op = masked_fill_by if isinstance(value, Array) else masked_fill
+        return write(op, None, self, mask, scalar_like("masked_fill_", value, self))
 
     def masked_select(self, mask: Array) -> Self:
         """The elements where the mask holds, as one row; tensor and mask are broadcast."""
@@ -310,7 +324,7 @@ class Rows(Gathering):
         """
         found = np.atleast_1d(self.array).nonzero()
         if as_tuple:
-            return tuple([wrap(index, dtypes.int64) for index in found])
+            return tuple([wrap(np.array(index), dtypes.int64) for index in found])
         stacked = np.array(found if self.shape else (), np.int64)
         if not self.shape:
             stacked = np.empty((0, len(found[0])), np.int64)

@@ -4,6 +4,7 @@ place."""
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from math import prod
 from typing import Any, Self
@@ -12,9 +13,10 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.dtypes import DType
+from tatamu.methods.indexing import seen_at
 from tatamu.methods.splitting import Splitting
-from tatamu.methods.views import Views, sizes
-from tatamu.ops.array import Array, local, wrap
+from tatamu.methods.views import SQUEEZED_IN_PLACE, Views, exchanged, sizes
+from tatamu.ops.array import Array, wrap
 from tatamu.ops.common import full, interned
 from tatamu.ops.diagonal import (
     Diagonal,
@@ -23,13 +25,14 @@ from tatamu.ops.diagonal import (
     diagonal_copy,
     diagonal_scatter,
 )
-from tatamu.ops.index import scattered, select_scatter, slice_scatter
+from tatamu.ops.index import scattered, select_scatter, slice_scatter, unsqueeze_
+from tatamu.ops.inplace import check_leaf
 from tatamu.ops.layout import Ints, Size, contiguous_strides, wrap_dim
-from tatamu.ops.op import apply, view
-from tatamu.ops.permute import permute
+from tatamu.ops.op import Op, apply, view
+from tatamu.ops.permute import permute, t_, transpose_
 from tatamu.ops.picking import ROWS
 from tatamu.ops.reshape import clone
-from tatamu.ops.strided import strided_view
+from tatamu.ops.strided import as_strided, as_strided_, strided_view
 from tatamu.ops.turned import Roll, Turn, flip, repeat, roll, rot90, tril, triu
 from tatamu.ops.windows import Windows, windows
 from tatamu.runtime.storage import Storage
@@ -95,7 +98,7 @@ class Shaping(Splitting, Views):
 
     # ---- turns and repetitions ----
 
-    def flip(self, *dims: Any) -> Self:
+    def flip(self, *axes: Any, dims: Any = None) -> Self:
         """A copy whose order along some axes is reversed.
 
         >>> import tatamu
@@ -103,11 +106,12 @@ class Shaping(Splitting, Views):
         tensor([[2, 1],
                 [4, 3]])
         """
-        axes = tuple([wrap_dim(dim, len(self.shape)) for dim in sizes(dims)])
-        for axis in axes:
-            if axes.count(axis) > 1:
-                raise RuntimeError(f"dim {axis} appears multiple times in the list of dims")
-        return apply(flip, interned(axes if self.shape else ()), self)
+        given = sizes(axes if dims is None else (dims,))
+        places = tuple([wrap_dim(dim, len(self.shape)) for dim in given])
+        for place in places:
+            if places.count(place) > 1:
+                raise RuntimeError(f"dim {place} appears multiple times in the list of dims")
+        return apply(flip, interned(places if self.shape else ()), self)
 
     def fliplr(self) -> Self:
         """A copy whose second axis is reversed."""
@@ -165,8 +169,11 @@ class Shaping(Splitting, Views):
                 f"of tensor\n  {len(times)} numbers for the shape {list(self.shape)}"
             )
         if min(times, default=0) < 0:
+            own = (1,) * (len(times) - len(self.shape)) + self.shape
+            found = [n * m for n, m in zip(times, own, strict=True)]
+            negative = next(n for n in found if n < 0)
             raise RuntimeError(
-                f"Trying to create tensor with negative dimension {min(times)}: {list(times)}"
+                f"Trying to create tensor with negative dimension {negative}: {found}"
             )
         return apply(repeat, interned(times), self)
 
@@ -277,10 +284,13 @@ class Shaping(Splitting, Views):
 
         Raises RuntimeError for what lies outside the memory.
         """
+        return self._strided(as_strided, size, stride, storage_offset)
+
+    def _strided(self, op: Op, size: Any, stride: Any, storage_offset: int | None) -> Self:
         shape, strides = sizes((size,)), sizes((stride,))
         offset = self.offset if storage_offset is None else storage_offset
         self._check_strided(shape, strides, offset)
-        return strided_view(self, shape, strides, offset)
+        return strided_view(op, self, shape, strides, offset)
 
     def _check_strided(self, shape: Ints, strides: Ints, offset: int) -> None:
         if len(shape) != len(strides):
@@ -340,11 +350,7 @@ class Shaping(Splitting, Views):
 
     def _become(self, other: Array) -> Self:
         """This very tensor with the shape and strides of a view of it."""
-        if local.grad and self._requires_grad and self.node is None:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place "
-                "operation.\n  the form without _ gives a view and leaves the leaf as it is"
-            )
+        check_leaf(self)
         self.shape, self.strides, self.offset = other.shape, other.strides, other.offset
         self._array = other._array
         self.storage.touch()
@@ -359,11 +365,12 @@ class Shaping(Splitting, Views):
             raise RuntimeError(
                 f"t_() expects a tensor with <= 2 dimensions, but self is {len(self.shape)}D"
             )
-        return self._become(self.t())
+        return self._become(view(t_, tuple(reversed(range(len(self.shape)))), self))
 
     def transpose_(self, dim0: int, dim1: int) -> Self:
         """Exchange two axes, in place."""
-        return self._become(self.transpose(dim0, dim1))
+        order = exchanged(len(self.shape), dim0, dim1)
+        return self._become(view(transpose_, order, self))
 
     def swapaxes_(self, axis0: int, axis1: int) -> Self:
         """Exchange two axes, in place."""
@@ -375,17 +382,18 @@ class Shaping(Splitting, Views):
 
     def squeeze_(self, dim: int | Sequence[int] | None = None) -> Self:
         """Leave axes of one out, in place."""
-        return self._become(self.squeeze(dim))
+        return self._become(self._squeezed(dim, SQUEEZED_IN_PLACE))
 
     def unsqueeze_(self, dim: int) -> Self:
         """Add an axis of one, in place."""
-        return self._become(self.unsqueeze(dim))
+        place = wrap_dim(dim, len(self.shape) + 1)
+        return self._become(seen_at(self, unsqueeze_, ((FULL,) * place + (None, ...))))
 
     def as_strided_(
         self, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
     ) -> Self:
         """As ``as_strided``, in place."""
-        return self._become(self.as_strided(size, stride, storage_offset))
+        return self._become(self._strided(as_strided_, size, stride, storage_offset))
 
     def resize_(self, *sizes_: Any, memory_format: Any = None) -> Self:
         """Another shape in C order over the same memory; where that is too small, over more of it.
@@ -469,5 +477,14 @@ class Shaping(Splitting, Views):
         """A tensor with a copy of ``data``, in this dtype."""
         from tatamu.creation import tensor
 
+        if isinstance(data, Array):
+            warnings.warn(
+                "To copy construct from a tensor, it is recommended to use "
+                "sourceTensor.detach().clone() or "
+                "sourceTensor.detach().clone().requires_grad_(True), rather than "
+                "tensor.new_tensor(sourceTensor).",
+                UserWarning,
+                stacklevel=2,
+            )
         out: Any = tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
         return out  # type: ignore[no-any-return]

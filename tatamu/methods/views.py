@@ -15,19 +15,26 @@ from tatamu.ops.array import Array
 from tatamu.ops.expand import expand
 from tatamu.ops.index import unsqueeze
 from tatamu.ops.layout import Ints, Size, channels_last_strides, reshaped, wrap_dim
-from tatamu.ops.op import apply, view
+from tatamu.ops.op import Op, apply, view
 from tatamu.ops.permute import permute, t, transpose
 from tatamu.ops.reshape import (
+    SQUEEZED,
+    SQUEEZED_IN_PLACE,
     clone,
     reshape,
     reshape_view,
-    squeeze_all,
-    squeeze_one,
-    squeeze_some,
     with_strides,
 )
 
-__all__ = ["Views", "channels_last", "contiguous_format", "preserve_format", "sizes"]
+__all__ = [
+    "SQUEEZED_IN_PLACE",
+    "Views",
+    "channels_last",
+    "contiguous_format",
+    "exchanged",
+    "preserve_format",
+    "sizes",
+]
 
 
 @naming.known_as("memory_format")
@@ -51,6 +58,15 @@ def sizes(arguments: tuple[Any, ...]) -> Ints:
     if len(arguments) == 1 and isinstance(arguments[0], Sequence):
         arguments = tuple(arguments[0])
     return tuple([operator.index(n) for n in arguments])
+
+
+def exchanged(rank: int, dim0: int, dim1: int) -> Ints:
+    """The order of axes in which two are exchanged."""
+    first, second = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
+    order = list(range(rank))
+    if rank:
+        order[first], order[second] = second, first
+    return tuple(order)
 
 
 class Views(Array):
@@ -261,12 +277,7 @@ class Views(Array):
 
     def transpose(self, dim0: int, dim1: int) -> Self:
         """Two axes exchanged."""
-        rank = len(self.shape)
-        first, second = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
-        order = list(range(rank))
-        if rank:
-            order[first], order[second] = second, first
-        return view(transpose, tuple(order), self)
+        return view(transpose, exchanged(len(self.shape), dim0, dim1), self)
 
     def swapaxes(self, axis0: int, axis1: int) -> Self:
         """Two axes exchanged."""
@@ -288,7 +299,14 @@ class Views(Array):
     def T(self) -> Self:
         """The axes in reverse order. torch warns of it where there are not two."""
         rank = len(self.shape)
-        if rank > 2:
+        if not rank:
+            warnings.warn(
+                "Tensor.T is deprecated on 0-D tensors. This function is the identity in these "
+                "cases.",
+                UserWarning,
+                stacklevel=2,
+            )
+        elif rank > 2:
             warnings.warn(
                 "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
                 "deprecated and it will throw an error in a future release. Consider `x.mT` to "
@@ -335,12 +353,15 @@ class Views(Array):
         >>> tatamu.zeros(1, 3, 1).squeeze(0).shape
         tatamu.Size([3, 1])
         """
+        return self._squeezed(dim, SQUEEZED)
+
+    def _squeezed(self, dim: int | Sequence[int] | None, ops: Sequence[Op]) -> Self:
         rank = len(self.shape)
         dims = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
         gone = {wrap_dim(d, rank) for d in dims}
         kept = tuple(n for axis, n in enumerate(self.shape) if n != 1 or axis not in gone)
-        op = squeeze_all if dim is None else squeeze_one if isinstance(dim, int) else squeeze_some
-        return view(op, kept, self)
+        which = 0 if dim is None else 1 if isinstance(dim, int) else 2
+        return view(ops[which], kept, self)
 
     def unsqueeze(self, dim: int) -> Self:
         """With a new axis of extent 1.
@@ -387,9 +408,9 @@ class Views(Array):
             )
         return expand(self, tuple(wanted))
 
-    def broadcast_to(self, size: Any) -> Self:
+    def broadcast_to(self, *size: Any) -> Self:
         """As ``expand``."""
-        return self.expand(size)
+        return self.expand(*size)
 
     def expand_as(self, other: Array) -> Self:
         """``expand`` to the shape of another tensor."""

@@ -32,6 +32,7 @@ __all__ = [
     "split_with_sizes",
     "unbind",
     "unsqueeze",
+    "unsqueeze_",
 ]
 
 T = TypeVar("T", bound=Array)
@@ -124,6 +125,7 @@ alias = _index_op("alias", "Alias", (...,))
 select = _index_op("select", "Select", (slice(None), 1, ...))
 slice_ = _index_op("slice", "Slice", (1, slice(0, 4, 2), None, ...))
 unsqueeze = _index_op("unsqueeze", "Unsqueeze", (slice(None), None, ...))
+unsqueeze_ = _index_op("unsqueeze_", "UnsqueezeBackward1", (slice(None), None, ...))
 split = _index_op("split", "Split", Part((slice(1, 3), ...), 0))
 split_with_sizes = _index_op("split_with_sizes", "SplitWithSizes", Part((slice(1, 2), ...), 1))
 unbind = _index_op("unbind", "Unbind", Part((2, ...), 2))

@@ -22,7 +22,7 @@ from tatamu.ops.op import Call, Op, apply, edge, planned, record
 from tatamu.ops.reshape import clone
 from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
 
-__all__ = ["check_writable", "refresh", "write"]
+__all__ = ["check_leaf", "check_writable", "refresh", "write"]
 
 T = TypeVar("T", bound=Array)
 
@@ -42,11 +42,7 @@ def check_writable(x: Array) -> None:
         )
     if not local.grad:
         return
-    if x.node is None and x._requires_grad and x.base is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation.\n"
-            "  write to it inside `with no_grad():`, as optimizers do"
-        )
+    check_leaf(x)
     above = x.node
     while isinstance(above, Node) and above.call.op.aliases and above.call.op not in MANY:
         above = above.edges[0]  # type: ignore[assignment]
@@ -54,8 +50,8 @@ def check_writable(x: Array) -> None:
         number = above.call.attrs.number if above is x.node else 0
         raise RuntimeError(
             f"Output {number} of {x.node.call.op.title} is a view and is being modified inplace. "
-            "This view is the output of a function that returns multiple views. Such functions do not "
-            "allow the output views to be modified inplace. You should replace the inplace "
+            "This view is the output of a function that returns multiple views. Such functions do "
+            "not allow the output views to be modified inplace. You should replace the inplace "
             "operation by an out-of-place one."
         )
     root = x.base
@@ -63,6 +59,16 @@ def check_writable(x: Array) -> None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
             "\n  write to it inside `with no_grad():`, as optimizers do"
+        )
+
+
+def check_leaf(x: Array) -> None:
+    """Raise torch's sentence if ``x`` is a leaf whose gradient is wanted, in a graph."""
+    if local.grad and x.node is None and x._requires_grad:
+        kind = "a leaf" if x.base is None else "a view of a leaf"
+        raise RuntimeError(
+            f"{kind} Variable that requires grad is being used in an in-place operation.\n"
+            "  write to it inside `with no_grad():`, as optimizers do"
         )
 
 

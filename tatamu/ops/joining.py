@@ -190,15 +190,25 @@ def _cat_samples(random: np.random.Generator) -> Iterable[Sample]:
     yield Sample(1, tuple([random.uniform(size=shape) for shape in shapes]))
 
 
+def _cat_reference(axis: int, *arrays: Numpy) -> Numpy:
+    """In C order, where NumPy would keep the inputs'."""
+    first = arrays[0]
+    total = sum(array.shape[axis] for array in arrays)
+    out = np.empty((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)
+    return np.concatenate(arrays, axis, out=out)
+
+
 def _stack_reference(axis: int, *arrays: Numpy) -> Numpy:
-    return np.stack(arrays, axis)
+    first = arrays[0]
+    out = np.empty((*first.shape[:axis], len(arrays), *first.shape[axis:]), first.dtype)
+    return np.stack(arrays, axis, out=out)
 
 
 cat = Op(
     name="cat",
     title="Cat",
     shape=_cat_shape,
-    reference=lambda axis, *arrays: np.concatenate(arrays, axis),
+    reference=_cat_reference,
     vjp=_cat_vjp,
     saves=NOTHING,
     aliases=False,

@@ -20,7 +20,7 @@ from tatamu.ops.layout import broadcast_shapes
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 from tatamu.ops.picking import FLAT, picked_mask
 
-__all__ = ["mask_places", "masked_fill", "masked_scatter"]
+__all__ = ["mask_places", "masked_fill", "masked_fill_by", "masked_scatter"]
 
 
 def mask_places(mask: Numpy) -> Array:
@@ -58,19 +58,24 @@ def _fill_samples(random: np.random.Generator) -> Iterable[Sample]:
     yield Sample(None, (random.uniform(size=(2, 4, 3)), mask, random.uniform(size=())))
 
 
-masked_fill = Op(
-    name="masked_fill",
-    title="MaskedFill",
-    shape=_fill_shape,
-    reference=lambda _, x, mask, value: np.where(mask, value, x),
-    vjp=_fill_vjp,
-    saves=Saves(((1, 0), (1, 2)), ()),
-    aliases=False,
-    flops=none,
-    bytes=moved_bytes,
-    samples=_fill_samples,
-    kernels=(elementwise_by(_fill_choice),),
-)
+def _fill_op(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=_fill_shape,
+        reference=lambda _, x, mask, value: np.ascontiguousarray(np.where(mask, value, x)),
+        vjp=_fill_vjp,
+        saves=Saves(((1, 0), (1, 2)), ()),
+        aliases=False,
+        flops=none,
+        bytes=moved_bytes,
+        samples=_fill_samples,
+        kernels=(elementwise_by(_fill_choice),),
+    )
+
+
+masked_fill = _fill_op("masked_fill", "MaskedFill")
+masked_fill_by = _fill_op("masked_fill_by", "MaskedFillBackward1")
 
 
 def _scatter_reference(_: None, x: Numpy, mask: Numpy, source: Numpy) -> Numpy:

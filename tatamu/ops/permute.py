@@ -12,7 +12,7 @@ from tatamu.ops.common import none, samples, view_shape
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Op, view
 
-__all__ = ["permute", "permute_view", "t", "transpose"]
+__all__ = ["permute", "permute_view", "t", "t_", "transpose", "transpose_"]
 
 T = TypeVar("T", bound=Array)
 
@@ -44,4 +44,6 @@ def _permuting(name: str, title: str) -> Op:
 
 permute_view = _permuting("permute", "Permute")
 transpose = _permuting("transpose", "Transpose")
+transpose_ = _permuting("transpose_", "TransposeBackward1")
 t = _permuting("t", "T")
+t_ = _permuting("t_", "TBackward1")

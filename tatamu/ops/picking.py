@@ -26,7 +26,17 @@ from tatamu.ops.inplace import check_writable, write
 from tatamu.ops.layout import Ints, broadcast_order, contiguous_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, edge
 
-__all__ = ["ALONG", "AT", "FLAT", "ROWS", "Family", "filled_along", "filled_rows", "picked_mask"]
+__all__ = [
+    "ALONG",
+    "AT",
+    "FLAT",
+    "ROWS",
+    "Family",
+    "filled_along",
+    "filled_rows",
+    "filled_rows_by",
+    "picked_mask",
+]
 __all__ += ["at_shape", "write_places"]
 
 T = TypeVar("T", bound=Array)
@@ -165,10 +175,12 @@ def _picking(rule: Rule, name: str, title: str, back: Callable[[], Op]) -> Op:
 def _writing(rule: Rule, name: str, title: str, adds: bool, picked: Op) -> Op:
     """(x, index, src) -> x with src put at, or added to, the places."""
     change = _add_at if adds else _put_at
+    keeps = rule in (_AT, _FLAT) or name.startswith("index_fill")
+    order: Any = "K" if keeps else "C"
     _writes[name] = rule, change
 
     def reference(attrs: Any, x: Numpy, index: Numpy, src: Numpy) -> Numpy:
-        out = np.array(x, order="K")
+        out = np.array(x, order=order)
         change(out, rule.places(attrs, x.shape, index), src)
         return out
 
@@ -199,7 +211,7 @@ def _writing(rule: Rule, name: str, title: str, adds: bool, picked: Op) -> Op:
     return Op(
         name=name,
         title=title,
-        shape=same_as_first,
+        shape=same_as_first if keeps else lambda call: (Out(call.shape(0), call.dtype(0)),),
         reference=reference,
         vjp=added_vjp if adds else put_vjp,
         saves=Saves(((1, 2),) if adds else ((1, 0), (1, 2)), ()),
@@ -229,6 +241,7 @@ FLAT = _family(_FLAT, ("take_flat", "Take"), ("put_flat", "Put"), ("put_flat_add
 picked_mask = _picking(_FLAT, "masked_select", "MaskedSelect", lambda: FLAT.added)
 filled_along = _writing(_ALONG, "scatter_value", "ScatterBackward1", False, ALONG.picked)
 filled_rows = _writing(_ROWS, "index_fill", "IndexFill", False, ROWS.picked)
+filled_rows_by = _writing(_ROWS, "index_fill_by", "IndexFillBackward1", False, ROWS.picked)
 
 
 def write_places(op: Op, attrs: Any, x: T, index: Array, src: Array) -> T:

@@ -13,13 +13,12 @@ from tatamu.ops.layout import Ints, reshaped
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply, view
 
 __all__ = [
+    "SQUEEZED",
+    "SQUEEZED_IN_PLACE",
     "clone",
     "laid_out",
     "reshape",
     "reshape_view",
-    "squeeze_all",
-    "squeeze_one",
-    "squeeze_some",
     "unsafe_view",
     "with_strides",
 ]
@@ -98,9 +97,10 @@ def _reshaping(name: str, title: str) -> Op:
 
 reshape_view = _reshaping("view", "View")
 unsafe_view = _reshaping("unsafe_view", "UnsafeView")
-squeeze_all = _reshaping("squeeze_all", "Squeeze")
-squeeze_one = _reshaping("squeeze_one", "SqueezeBackward1")
-squeeze_some = _reshaping("squeeze_some", "SqueezeBackward2")
+
+# Of all axes, of one, of some, as torch numbers them; then in place.
+_squeezes = [_reshaping(f"squeeze_{number}", f"SqueezeBackward{number}") for number in range(6)]
+SQUEEZED, SQUEEZED_IN_PLACE = _squeezes[:3], _squeezes[3:]
 
 
 def reshape(x: T, shape: Ints) -> T:

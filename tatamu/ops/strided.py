@@ -17,7 +17,7 @@ from tatamu.ops.layout import Ints, Size
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply, edge, view
 from tatamu.ops.reshape import laid_out, strided, with_strides
 
-__all__ = ["Geometry", "as_strided", "as_strided_scatter", "strided_view"]
+__all__ = ["Geometry", "as_strided", "as_strided_", "as_strided_scatter", "strided_view"]
 
 T = TypeVar("T", bound=Array)
 
@@ -111,7 +111,7 @@ def _sum_reference(geometry: Geometry, g: Numpy) -> Numpy:
     return strided(flat[-start:], geometry.root_shape, geometry.root_strides)
 
 
-def strided_view(x: T, shape: Ints, strides: Ints, offset: int) -> T:
+def strided_view(op: Op, x: T, shape: Ints, strides: Ints, offset: int) -> T:
     """The memory of ``x`` under another shape, strides and offset, all counted from its start."""
     geometry = interned(Geometry(shape, strides, offset - x.offset, x.shape, x.strides))
     out = made.type(x.storage, offset, Size(shape), strides, x.dtype)
@@ -119,7 +119,7 @@ def strided_view(x: T, shape: Ints, strides: Ints, offset: int) -> T:
     out.view_version = x.storage.version
     source = edge(x) if local.grad else None
     if source is not None:
-        out.node = Node(Call(as_strided, geometry, (x,)), (source,), (), ())
+        out.node = Node(Call(op, geometry, (x,)), (source,), (), ())
         out._requires_grad = True
     return out  # type: ignore[return-value]
 
@@ -140,23 +140,29 @@ as_strided_scatter = Op(
     kernels=(),
 )
 
-as_strided = Op(
-    name="as_strided",
-    title="AsStrided",
-    shape=lambda call: (Out(call.attrs.shape, call.dtype(0)),),
-    reference=_as_strided_reference,
-    vjp=_as_strided_vjp,
-    saves=NOTHING,
-    aliases=True,
-    flops=none,
-    bytes=none,
-    samples=several(
-        samples((3, 4), attrs=_GEOMETRY),
-        samples((3, 4), attrs=Geometry((3, 2), (1, 1), 2, (3, 4), (4, 1))),
-        samples((3, 4), attrs=Geometry((2, 5, 2), (4, 0, 1), 2, (3, 4), (4, 1))),
-    ),
-    kernels=(),
-)
+
+def _as_strided_op(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=lambda call: (Out(call.attrs.shape, call.dtype(0)),),
+        reference=_as_strided_reference,
+        vjp=_as_strided_vjp,
+        saves=NOTHING,
+        aliases=True,
+        flops=none,
+        bytes=none,
+        samples=several(
+            samples((3, 4), attrs=_GEOMETRY),
+            samples((3, 4), attrs=Geometry((3, 2), (1, 1), 2, (3, 4), (4, 1))),
+            samples((3, 4), attrs=Geometry((2, 5, 2), (4, 0, 1), 2, (3, 4), (4, 1))),
+        ),
+        kernels=(),
+    )
+
+
+as_strided = _as_strided_op("as_strided", "AsStrided")
+as_strided_ = _as_strided_op("as_strided_", "AsStridedBackward1")
 
 as_strided_sum = Op(
     name="as_strided_sum",

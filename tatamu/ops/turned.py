@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import interned, moved_bytes, none, same_as_first, samples
+from tatamu.ops.common import interned, like_input, moved_bytes, none, same_as_first, samples
 from tatamu.ops.expand import sum_
 from tatamu.ops.folding import reduction
-from tatamu.ops.layout import Ints
+from tatamu.ops.layout import Ints, contiguous_strides
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply
 from tatamu.ops.reshape import reshape
 
@@ -87,12 +87,15 @@ def _turned(given: Turn, x: Numpy) -> Numpy:
 
 
 def _turned_shape(call: Call) -> tuple[Out, ...]:
+    """torch flips, then exchanges the axes."""
     given: Turn = call.attrs
     shape = list(call.shape(0))
+    strides = list(like_input(call, call.shape(0)) or contiguous_strides(call.shape(0)))
     if given.times % 2:
         a, b = given.axes
         shape[a], shape[b] = shape[b], shape[a]
-    return (Out(tuple(shape), call.dtype(0)),)
+        strides[a], strides[b] = strides[b], strides[a]
+    return (Out(tuple(shape), call.dtype(0), tuple(strides)),)
 
 
 def _repeated_shape(call: Call) -> tuple[Out, ...]:
