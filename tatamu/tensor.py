@@ -9,8 +9,8 @@ import numpy as np
 
 from tatamu import autograd, dtypes, naming, printing
 from tatamu.dtypes import DType
+from tatamu.methods.altering import Altering
 from tatamu.methods.maths import Maths
-from tatamu.methods.shaping import Shaping
 from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
 from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
 from tatamu.ops.cast import cast
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Maths, Shaping):
+class Tensor(Maths, Altering):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu

@@ -106,7 +106,10 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Any = None)
     # Empty vectors could always be joined to anything.
     full = [part for part in parts if part.shape != (0,)] or parts[:1]
     place = wrap_dim(dim if axis is None else axis, len(full[0].shape))
-    return _into(out, apply(joining.cat, place, *full))  # type: ignore[no-any-return]
+    joined = apply(joining.cat, place, *full)
+    if len(full) < len(parts):
+        joined = joined.contiguous()  # an empty vector has no order of its own but C order
+    return _into(out, joined)  # type: ignore[no-any-return]
 
 
 concat = concatenate = cat

@@ -82,7 +82,6 @@ rot90 = function(Tensor.rot90)
 select = function(Tensor.select)
 select_scatter = function(Tensor.select_scatter)
 slice_scatter = function(Tensor.slice_scatter)
-split = function(Tensor.split)
 split_with_sizes = function(Tensor.split_with_sizes)
 squeeze = function(Tensor.squeeze)
 swapaxes = function(Tensor.swapaxes)
@@ -124,3 +123,14 @@ def repeat_interleave(
         return input.repeat_interleave(repeats, dim, output_size=output_size)
     places = Tensor.new_tensor(input, range(len(input)))
     return places.repeat_interleave(input, 0)
+
+
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of one size (the last may be smaller), or of the sizes that a list gives.
+
+    >>> import tatamu
+    >>> split(tatamu.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
+    must_be_tensor("split", tensor)
+    return tensor.split(split_size_or_sections, dim)

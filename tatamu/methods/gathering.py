@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from tatamu.ops.cast import cast
 from tatamu.ops.common import constant, interned
 from tatamu.ops.expand import expand
 from tatamu.ops.index import cropped
-from tatamu.ops.inplace import write
+from tatamu.ops.inplace import check_leaf, write
 from tatamu.ops.layout import Ints, axis_order, broadcast_shapes, wrap_dim
 from tatamu.ops.op import Op, apply
 from tatamu.ops.picking import ALONG, filled_along, write_places
@@ -125,6 +126,7 @@ def as_line(x: T) -> T:
 
 def check_apart(x: Array, src: Array) -> None:
     """RuntimeError if a tensor that is written to shares elements with what is written."""
+    check_leaf(x)
     if src.storage is not x.storage:
         return
     dense = [axis_order(y.shape, y.strides) is not None for y in (x, src)]
@@ -242,10 +244,18 @@ class Gathering(Array):
                 "  (int dim, Tensor index, Tensor src), (int dim, Tensor index, Number value)"
             )
         index = _fitted("scatter", self, place, index, tensor)
-        if reduce is not None and reduce not in OLD_REDUCTIONS:
-            raise RuntimeError("reduce argument must be either add or multiply.")
+        if reduce is not None and tensor is not None:
+            warnings.warn(
+                "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+                "removed in a future PyTorch release. Use torch.scatter_reduce instead for more "
+                "reduction options.",
+                UserWarning,
+                stacklevel=3,
+            )
         if not index.shape.numel():
             return self if in_place else self.clone()  # type: ignore[attr-defined]
+        if reduce is not None and reduce not in OLD_REDUCTIONS:
+            raise RuntimeError("reduce argument must be either add or multiply.")
         number = tensor is None
         source = scalar_like("scatter", given, self) if tensor is None else tensor
         if number and reduce:

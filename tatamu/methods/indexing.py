@@ -202,20 +202,19 @@ def seen_at(x: T, op: Op, where: tuple[Any, ...]) -> T:
     """The view ``x[where]``, with torch's strides for new axes."""
     out = view(op, where, x)
     if any(part is None for part in where):
-        out.strides = _with_new_axes(where, out.shape, out.strides)
+        out.strides = _with_new_axes(x, where, out.strides)
     return out
 
 
-def _with_new_axes(where: tuple[Any, ...], shape: Ints, strides: Ints) -> Ints:
+def _with_new_axes(x: Array, where: tuple[Any, ...], strides: Ints) -> Ints:
     """torch's strides for axes that None has made, for which NumPy writes 0."""
-    kept = [part is None for part in where if part is None or isinstance(part, slice)]
-    new = kept + [False] * (len(shape) - len(kept))
     found = list(strides)
-    after = 1
-    for axis in reversed(range(len(shape))):
-        if new[axis]:
-            found[axis] = after
-        after = found[axis] * max(shape[axis], 1)
+    axis = place = 0
+    for part in where[:-1]:
+        if part is None:
+            found[place] = x.shape[axis] * x.strides[axis] if axis < len(x.shape) else 1
+        axis += part is not None
+        place += not isinstance(part, int)
     return tuple(found)
 
 

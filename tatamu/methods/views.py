@@ -306,7 +306,7 @@ class Views(Array):
                 UserWarning,
                 stacklevel=2,
             )
-        elif rank > 2:
+        elif rank != 2:
             warnings.warn(
                 "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
                 "deprecated and it will throw an error in a future release. Consider `x.mT` to "
@@ -424,4 +424,4 @@ class Views(Array):
     def __iter__(self) -> Iterator[Self]:
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
+        return iter(self.unbind(0))  # type: ignore[attr-defined]

@@ -55,7 +55,8 @@ def check_writable(x: Array) -> None:
             "operation by an out-of-place one."
         )
     root = x.base
-    if root is not None and root._requires_grad and root.node is None:
+    of_leaf = x.node is not None and isinstance(above, Array)
+    if of_leaf or (root is not None and root._requires_grad and root.node is None):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
             "\n  write to it inside `with no_grad():`, as optimizers do"

@@ -195,7 +195,8 @@ def broadcast_order(shapes: tuple[Ints, ...], strides: tuple[Ints, ...], out: In
 
 def overlaps(shape: Ints, strides: Ints) -> bool:
     """Whether two elements may share an address, as in an expanded tensor."""
-    return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True))
+    pairs = zip(shape, strides, strict=True)
+    return 0 not in shape and any(stride == 0 and n > 1 for n, stride in pairs)
 
 
 def wrap_dim(dim: int, rank: int) -> int:
