@@ -21,9 +21,10 @@ from tatamu.ops.common import constant, interned
 from tatamu.ops.index import alias, select, slice_, unsqueeze
 from tatamu.ops.inplace import write
 from tatamu.ops.layout import Ints
+from tatamu.ops.masked import masked_fill
 from tatamu.ops.op import Op, apply, view
-from tatamu.ops.picking import AT, at_shape, write_places
-from tatamu.ops.reshape import reshape_view
+from tatamu.ops.picking import AT, at_shape, write_places, writes_alone
+from tatamu.ops.reshape import reshape, reshape_view
 
 __all__ = [
     "assign",
@@ -220,16 +221,28 @@ def _with_new_axes(x: Array, where: tuple[Any, ...], strides: Ints) -> Ints:
 
 def looked_up(x: T, where: Any) -> T:
     """``x[where]``."""
+    kind = type(where)
+    if kind is int and x.shape:
+        return view(select, (_number(where, 0, x.shape[0]), ...), x)
+    if kind is slice and x.shape:
+        return view(slice_, (_bounded(where, x.shape[0]), ...), x)
     looked = _looked(x, where)
     if not looked.picks:
         return seen_at(x, looked.op, looked.where)
     seen = x if looked.op is alias else seen_at(x, looked.op, looked.where)
+    place, mask = looked.picks[0]
+    if len(looked.picks) == 1 and is_mask(mask) and len(mask.shape) > 1 and seen.in_order():
+        # The axes under the mask as one: a single index instead of one for each of them.
+        _check_mask(seen.shape, place, mask)
+        before, behind = seen.shape[:place], seen.shape[place + len(mask.shape) :]
+        seen = reshape(seen, (*before, mask.shape.numel(), *behind))
+        looked.picks[0] = place, wrap(np.flatnonzero(mask.array), dtypes.int64)
     dims, index = picking_index(seen.shape, looked.picks)
     return apply(AT.picked, dims, seen, index)
 
 
-def _expanded(shape: Ints, place: int, mask: Array) -> list[tuple[int, Numpy]]:
-    """A mask as the places where it holds, one index for each of its axes."""
+def _check_mask(shape: Ints, place: int, mask: Array) -> None:
+    """IndexError unless a mask has the sizes of the axes that it stands for."""
     if mask.dtype is dtypes.uint8:
         warnings.warn(
             "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
@@ -243,6 +256,11 @@ def _expanded(shape: Ints, place: int, mask: Array) -> list[tuple[int, Numpy]]:
                 f"The shape of the mask {list(mask.shape)} at index {axis} does not match the "
                 f"shape of the indexed tensor {list(shape)} at index {place + axis}"
             )
+
+
+def _expanded(shape: Ints, place: int, mask: Array) -> list[tuple[int, Numpy]]:
+    """A mask as the places where it holds, one index for each of its axes."""
+    _check_mask(shape, place, mask)
     return list(enumerate(mask.array.nonzero(), place))
 
 
@@ -315,10 +333,20 @@ def assign(x: Array, where: Any, value: Any) -> None:
             )
         write(overwrite, None, target, source)
         return
-    dims, index = picking_index(target.shape, looked.picks)
-    masked = len(looked.picks) == 1 and is_mask(looked.picks[0][1])
-    if masked and not source.shape:
+    place, mask = looked.picks[0]
+    if len(looked.picks) == 1 and is_mask(mask) and not source.shape:
         source = cast(source, x.dtype)
+        if writes_alone(target, mask, source):
+            _check_mask(target.shape, place, mask)
+            if mask.shape == target.shape and mask.dtype is dtypes.bool_:
+                write(masked_fill, None, target, mask, source)  # which has a kernel
+                return
+            holds = mask.array.astype(bool, copy=False)
+            behind = (1,) * (len(target.shape) - place - holds.ndim)
+            np.copyto(target.array, source.array, where=holds.reshape(*holds.shape, *behind))
+            target.storage.touch()
+            return
+    dims, index = picking_index(target.shape, looked.picks)
     write_places(AT.put, dims, target, index, put_checked(target, dims, index, source))
 
 

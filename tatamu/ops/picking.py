@@ -37,7 +37,7 @@ __all__ = [
     "filled_rows_by",
     "picked_mask",
 ]
-__all__ += ["at_shape", "write_places"]
+__all__ += ["at_shape", "write_places", "writes_alone"]
 
 T = TypeVar("T", bound=Array)
 
@@ -120,10 +120,21 @@ def _pick(rule: Rule, attrs: Any, x: Numpy, index: Numpy) -> Numpy:
     return np.ascontiguousarray(x[rule.places(attrs, x.shape, index)])
 
 
+def _differ(x: Numpy, places: Any) -> bool:
+    """Whether places are slices of which it is easily seen that no two are the same."""
+    arrays = [(axis, part) for axis, part in enumerate(places) if isinstance(part, np.ndarray)]
+    if len(arrays) != 1 or arrays[0][1].ndim != 1:
+        return False
+    axis, index = arrays[0]
+    return np.unique(index % max(x.shape[axis], 1)).size == index.size
+
+
 def _add_at(x: Numpy, places: Any, src: Numpy) -> None:
     """``x[places] += src``, one after the other: an index may repeat."""
     if x.dtype == np.bool_:
         np.logical_or.at(x, places, src)
+    elif _differ(x, places):
+        x[places] += src
     elif x.ndim and x.flags.c_contiguous and src.size * 8 >= x.size:
         # NumPy adds to a single axis ten times as fast as to several.
         flat = np.arange(x.size).reshape(x.shape)[places]
@@ -244,17 +255,26 @@ filled_rows = _writing(_ROWS, "index_fill", "IndexFill", False, ROWS.picked)
 filled_rows_by = _writing(_ROWS, "index_fill_by", "IndexFillBackward1", False, ROWS.picked)
 
 
+def writes_alone(x: Array, *others: Array) -> bool:
+    """Whether a write to ``x`` of numbers of its dtype is nothing but a write to its memory.
+
+    Raises what ``check_writable`` does.
+    """
+    check_writable(x)
+    if local.watchers or x.dtype.compute != x.dtype.numpy or x.dtype is not others[-1].dtype:
+        return False
+    if any(other.storage is x.storage for other in others):
+        return False
+    return not local.grad or all(edge(y) is None for y in (x, *others, x.base))
+
+
 def write_places(op: Op, attrs: Any, x: T, index: Array, src: Array) -> T:
     """``x`` overwritten by ``op(x, index, src)``, at its places alone where no graph asks for more.
 
     Raises what ``write`` does.
     """
-    inputs = (x, index, src)
-    shared = index.storage is x.storage or src.storage is x.storage
-    watched = local.watchers or (local.grad and any(edge(y) is not None for y in (*inputs, x.base)))
-    if watched or shared or x.dtype.compute != x.dtype.numpy or x.dtype is not src.dtype:
+    if not writes_alone(x, index, src):
         return write(op, attrs, x, index, src)
-    check_writable(x)
     rule, change = _writes[op.name]
     change(x.array, rule.places(attrs, x.shape, index.array), src.array)
     x.storage.touch()
