@@ -41,6 +41,7 @@ class Altering(Shaping):
         self.view_version = self.storage.version
         if other.node is not None:
             self.node = other.node
+            self.output_nr = other.output_nr
         return self
 
     def t_(self) -> Self:

@@ -9,9 +9,11 @@ from typing import Any, Self
 
 from tatamu.methods.rows import Rows
 from tatamu.ops.array import Array
-from tatamu.ops.index import Part, index, select, split, split_with_sizes, unbind
+from tatamu.ops.common import interned
+from tatamu.ops.index import index, select
 from tatamu.ops.layout import wrap_dim
-from tatamu.ops.op import view
+from tatamu.ops.op import Op, view, views
+from tatamu.ops.parts import Parts, split, split_with_sizes, unbind
 
 __all__ = ["Splitting"]
 
@@ -66,18 +68,10 @@ class Splitting(Rows):
         if not self.shape:
             raise IndexError("Dimension specified as 0 but tensor has no dimensions")
         place = wrap_dim(dim, len(self.shape))
-        before = (FULL,) * place
-        count = range(self.shape[place])
-        return tuple([view(unbind, Part((*before, i, ...), i), self) for i in count])
+        return views(unbind, interned(Parts(place, (1,) * self.shape[place])), self)
 
-    def _parts(self, op: Any, place: int, lengths: Sequence[int]) -> tuple[Self, ...]:
-        parts = []
-        start = 0
-        for number, length in enumerate(lengths):
-            where = (*(FULL,) * place, slice(start, start + length), ...)
-            parts.append(view(op, Part(where, number), self))
-            start += length
-        return tuple(parts)
+    def _parts(self, op: Op, place: int, lengths: Sequence[int]) -> tuple[Self, ...]:
+        return views(op, interned(Parts(place, tuple(lengths))), self)
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Self, ...]:
         """Parts of one size (the last may be smaller), or of the sizes that a list gives.

@@ -15,7 +15,7 @@ from tatamu.ops.array import Array
 from tatamu.ops.expand import expand
 from tatamu.ops.index import unsqueeze
 from tatamu.ops.layout import Ints, Size, channels_last_strides, reshaped, wrap_dim
-from tatamu.ops.op import Op, apply, view
+from tatamu.ops.op import Op, apply, view, view_kind
 from tatamu.ops.permute import permute, t, transpose
 from tatamu.ops.reshape import (
     SQUEEZED,
@@ -187,6 +187,7 @@ class Views(Array):
         out = type(self)(self.storage, offset, Size(shape), tuple(strides), dtype)
         out.base = self if self.base is None else self.base
         out.view_version = self.storage.version
+        out.view_kind = view_kind(self)
         return out
 
     def _check_bytes(self, dtype: DType) -> None:

@@ -40,7 +40,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=4096, typed=True)
+@lru_cache(maxsize=4096, typed=True)  # tuples of numbers equal attrs of the same numbers
 def _first_equal(value: Any) -> Any:
     return value
 

@@ -16,8 +16,6 @@ from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Op, Out, apply, view
 
 __all__ = [
-    "MANY",
-    "Part",
     "Placed",
     "alias",
     "cropped",
@@ -28,25 +26,11 @@ __all__ = [
     "select_scatter",
     "slice_",
     "slice_scatter",
-    "split",
-    "split_with_sizes",
-    "unbind",
     "unsqueeze",
     "unsqueeze_",
 ]
 
 T = TypeVar("T", bound=Array)
-
-
-class Part(tuple[Any, ...]):
-    """An index that gives one of several views, and the number of that view among them."""
-
-    number: int
-
-    def __new__(cls, where: tuple[Any, ...], number: int) -> Part:
-        made = super().__new__(cls, where)
-        made.number = number
-        return made
 
 
 class Placed(NamedTuple):
@@ -126,12 +110,6 @@ select = _index_op("select", "Select", (slice(None), 1, ...))
 slice_ = _index_op("slice", "Slice", (1, slice(0, 4, 2), None, ...))
 unsqueeze = _index_op("unsqueeze", "Unsqueeze", (slice(None), None, ...))
 unsqueeze_ = _index_op("unsqueeze_", "UnsqueezeBackward1", (slice(None), None, ...))
-split = _index_op("split", "Split", Part((slice(1, 3), ...), 0))
-split_with_sizes = _index_op("split_with_sizes", "SplitWithSizes", Part((slice(1, 2), ...), 1))
-unbind = _index_op("unbind", "Unbind", Part((2, ...), 2))
-
-MANY = (split, split_with_sizes, unbind)
-"""Those that give several views at once, which torch lets nobody write to."""
 
 
 def _scattering(name: str, title: str, where: tuple[Any, ...]) -> Op:

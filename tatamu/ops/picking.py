@@ -24,7 +24,8 @@ from tatamu.ops.common import full, moved_bytes, none, same_as_first
 from tatamu.ops.expand import sum_to
 from tatamu.ops.inplace import check_writable, write
 from tatamu.ops.layout import Ints, broadcast_order, contiguous_strides
-from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, edge
+from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
+from tatamu.ops.saving import edge
 
 __all__ = [
     "ALONG",
@@ -260,7 +261,7 @@ def writes_alone(x: Array, *others: Array) -> bool:
 
     Raises what ``check_writable`` does.
     """
-    check_writable(x)
+    check_writable(x, any(edge(other) is not None for other in others))
     if local.watchers or x.dtype.compute != x.dtype.numpy or x.dtype is not others[-1].dtype:
         return False
     if any(other.storage is x.storage for other in others):

@@ -14,8 +14,9 @@ from tatamu.ops.array import Array, Node, Numpy, local, made
 from tatamu.ops.common import full, interned, moved_bytes, none, same_as_first, samples, several
 from tatamu.ops.expand import sum_to
 from tatamu.ops.layout import Ints, Size
-from tatamu.ops.op import NOTHING, Call, Op, Out, apply, edge, view
+from tatamu.ops.op import NOTHING, Call, Op, Out, apply, view, view_kind
 from tatamu.ops.reshape import laid_out, strided, with_strides
+from tatamu.ops.saving import edge, places_of
 
 __all__ = ["Geometry", "as_strided", "as_strided_", "as_strided_scatter", "strided_view"]
 
@@ -117,9 +118,11 @@ def strided_view(op: Op, x: T, shape: Ints, strides: Ints, offset: int) -> T:
     out = made.type(x.storage, offset, Size(shape), strides, x.dtype)
     out.base = x if x.base is None else x.base
     out.view_version = x.storage.version
+    out.view_kind = view_kind(x)
     source = edge(x) if local.grad else None
     if source is not None:
-        out.node = Node(Call(op, geometry, (x,)), (source,), (), ())
+        call = Call(op, geometry, (x,))
+        out.node = op.node(call, (source,), (), (), places_of((x,)))
         out._requires_grad = True
     return out  # type: ignore[return-value]
 
