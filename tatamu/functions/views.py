@@ -9,7 +9,9 @@ from tatamu.tensor import Tensor
 
 __all__ = [
     "adjoint",
+    "as_strided",
     "broadcast_to",
+    "channel_shuffle",
     "chunk",
     "clone",
     "diag",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 adjoint = function(Tensor.adjoint)
+as_strided = function(Tensor.as_strided)
 broadcast_to = function(Tensor.broadcast_to)
 chunk = function(Tensor.chunk)
 clone = function(Tensor.clone)
@@ -134,3 +137,32 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """
     must_be_tensor("split", tensor)
     return tensor.split(split_size_or_sections, dim)
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The channels of so many groups taken in turn: one of each group, then the next of each.
+
+    Raises RuntimeError unless the channels can be shared out evenly.
+
+    >>> import tatamu
+    >>> channel_shuffle(tatamu.arange(4).reshape(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
+    must_be_tensor("channel_shuffle", input)
+    if len(input.shape) < 3:
+        raise RuntimeError(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes "
+            f"{list(input.shape)}"
+        )
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
+    batch, channels, *rest = input.shape
+    if channels % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {channels} channels and "
+            f"{groups} groups."
+        )
+    apart = input.reshape(batch, groups, channels // groups, *rest)
+    return apart.transpose(1, 2).reshape(input.shape)

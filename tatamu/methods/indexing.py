@@ -245,8 +245,8 @@ def _check_mask(shape: Ints, place: int, mask: Array) -> None:
     """IndexError unless a mask has the sizes of the axes that it stands for."""
     if mask.dtype is dtypes.uint8:
         warnings.warn(
-            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
-            "instead.",
+            f"indexing with dtype {naming.prefix}.uint8 is now deprecated, please use a dtype "
+            f"{naming.prefix}.bool instead.",
             UserWarning,
             stacklevel=5,
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.methods.splitting import Splitting
-from tatamu.methods.views import Views, sizes
+from tatamu.methods.views import Views, named, sizes
 from tatamu.ops.array import Array, wrap
 from tatamu.ops.common import interned
 from tatamu.ops.diagonal import (
@@ -100,12 +100,15 @@ class Shaping(Splitting, Views):
         tensor([[2, 1],
                 [4, 3]])
         """
-        given = sizes(axes if dims is None else (dims,))
+        given = sizes(named(axes, dims))
         places = tuple([wrap_dim(dim, len(self.shape)) for dim in given])
         for place in places:
             if places.count(place) > 1:
                 raise RuntimeError(f"dim {place} appears multiple times in the list of dims")
         return apply(flip, interned(places if self.shape else ()), self)
+
+    def __reversed__(self) -> Self:
+        return self.flip(0) if self.shape else self
 
     def fliplr(self) -> Self:
         """A copy whose second axis is reversed."""
@@ -148,7 +151,7 @@ class Shaping(Splitting, Views):
         axes = wrap_dim(first, rank), wrap_dim(second, rank)
         return apply(rot90, interned(Turn(operator.index(k), axes)), self)
 
-    def repeat(self, *sizes_: Any) -> Self:
+    def repeat(self, *sizes_: Any, repeats: Any = None) -> Self:
         """Copies side by side, so many along each axis; more numbers than axes make new ones.
 
         >>> import tatamu
@@ -156,7 +159,7 @@ class Shaping(Splitting, Views):
         tensor([[1, 2, 1, 2],
                 [1, 2, 1, 2]])
         """
-        times = sizes(sizes_)
+        times = sizes(named(sizes_, repeats))
         if len(times) < len(self.shape):
             raise RuntimeError(
                 "Number of dimensions of repeat dims can not be smaller than number of dimensions "
@@ -171,9 +174,9 @@ class Shaping(Splitting, Views):
             )
         return apply(repeat, interned(times), self)
 
-    def tile(self, *dims: Any) -> Self:
+    def tile(self, *times_: Any, dims: Any = None) -> Self:
         """As ``repeat``, also with fewer numbers than axes: they are for the last ones."""
-        times = sizes(dims)
+        times = sizes(named(times_, dims))
         return self.repeat((1,) * (len(self.shape) - len(times)) + times)
 
     def repeat_interleave(

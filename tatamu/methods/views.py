@@ -32,6 +32,7 @@ __all__ = [
     "channels_last",
     "contiguous_format",
     "exchanged",
+    "named",
     "preserve_format",
     "sizes",
 ]
@@ -58,6 +59,11 @@ def sizes(arguments: tuple[Any, ...]) -> Ints:
     if len(arguments) == 1 and isinstance(arguments[0], Sequence):
         arguments = tuple(arguments[0])
     return tuple([operator.index(n) for n in arguments])
+
+
+def named(arguments: tuple[Any, ...], keyword: Any) -> tuple[Any, ...]:
+    """Sizes or axes that came one by one, or as a sequence under torch's name for them."""
+    return arguments if keyword is None else (keyword,)
 
 
 def exchanged(rank: int, dim0: int, dim1: int) -> Ints:
@@ -217,7 +223,7 @@ class Views(Array):
                     f"{step}"
                 )
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *sizes_: Any, shape: Any = None) -> Self:
         """Another shape: a view where the strides allow it, else a copy.
 
         Raises RuntimeError if the number of elements does not fit.
@@ -226,7 +232,7 @@ class Views(Array):
         >>> tatamu.arange(6).reshape(3, 2).t().reshape(-1)
         tensor([0, 2, 4, 1, 3, 5])
         """
-        return reshape(self, reshaped(self.shape, sizes(shape)))
+        return reshape(self, reshaped(self.shape, sizes(named(sizes_, shape))))
 
     def view_as(self, other: Array) -> Self:
         """``view`` with the shape of another tensor."""
@@ -256,7 +262,7 @@ class Views(Array):
         """All elements in one axis."""
         return self.contiguous().view(-1)
 
-    def permute(self, *dims: Any) -> Self:
+    def permute(self, *axes: Any, dims: Any = None) -> Self:
         """The axes in another order. Raises RuntimeError unless every axis is named once.
 
         >>> import tatamu
@@ -264,7 +270,7 @@ class Views(Array):
         tatamu.Size([4, 2, 3])
         """
         rank = len(self.shape)
-        order = sizes(dims)
+        order = sizes(named(axes, dims))
         if len(order) != rank:
             raise RuntimeError(
                 "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -374,7 +380,7 @@ class Views(Array):
         place = wrap_dim(dim, len(self.shape) + 1)
         return seen_at(self, unsqueeze, ((slice(None),) * place + (None, ...)))
 
-    def expand(self, *shape: Any) -> Self:
+    def expand(self, *shape: Any, size: Any = None, implicit: bool = False) -> Self:
         """Axes of extent 1 repeated without a copy; -1 leaves an axis as it is.
 
         Raises RuntimeError if an axis that is to change has another extent than 1.
@@ -384,7 +390,7 @@ class Views(Array):
         tensor([[1, 1, 1],
                 [2, 2, 2]])
         """
-        wanted = list(sizes(shape))
+        wanted = list(sizes(named(shape, size)))
         own: Sequence[int] = self.shape
         new = len(wanted) - len(own)
         if new < 0:
@@ -409,9 +415,9 @@ class Views(Array):
             )
         return expand(self, tuple(wanted))
 
-    def broadcast_to(self, *size: Any) -> Self:
+    def broadcast_to(self, *shape: Any, size: Any = None) -> Self:
         """As ``expand``."""
-        return self.expand(*size)
+        return self.expand(*named(shape, size))
 
     def expand_as(self, other: Array) -> Self:
         """``expand`` to the shape of another tensor."""

@@ -32,16 +32,17 @@ _MODE = (
     "code by moving both the view and the inplace either both inside the {mode} block (if you "
     "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
 )
-_OUTPUT = "Output {number} of {source} is a view and is being modified inplace. "
+_NO_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
+)
 _VIEWS = {
-    "no_grad": "A view was created in no_grad mode and is being modified inplace with grad mode "
-    "enabled." + _MODE.format(mode="no_grad"),
+    "no_grad": _NO_GRAD + _MODE.format(mode="no_grad"),
     "inference": "A view was created in inference mode and is being modified inplace in normal "
     "mode." + _MODE.format(mode="inference_mode"),
-    "several": _OUTPUT + "This view is the output of a function that returns multiple views. Such "
+    "several": "{output} This view is the output of a function that returns multiple views. Such "
     "functions do not allow the output views to be modified inplace. You should replace the "
     "inplace operation by an out-of-place one.",
-    "function": _OUTPUT + "This view was created inside a custom Function (or because an input was "
+    "function": "{output} This view was created inside a custom Function (or because an input was "
     "returned as-is) and the autograd logic to handle view+inplace would override the custom "
     "backward associated with the custom Function, leading to incorrect gradients. This behavior "
     "is forbidden. You can fix this by cloning the output of the custom Function.",
@@ -75,7 +76,7 @@ def check_writable(x: Array, wanted: bool = False) -> None:
     check_leaf(x)
     root = x.base
     if x.view_kind and (wanted or edge(x) is not None or edge(root) is not None):
-        raise RuntimeError(_VIEWS[x.view_kind].format(**_described(x)))
+        raise RuntimeError(_VIEWS[x.view_kind].format(output=_output(x)))
     if _of_leaf(x) or (root is not None and root._requires_grad and root.node is None):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -101,8 +102,11 @@ def _of_leaf(x: Array) -> bool:
     return x.node is not None and isinstance(above, Array)
 
 
-def _described(x: Array) -> dict[str, Any]:
-    return {"number": x.output_nr, "source": "" if x.node is None else x.node.title()}
+def _output(x: Array) -> str:
+    """What one of several outputs is, for a sentence."""
+    if x.node is None:
+        return _NO_GRAD
+    return f"Output {x.output_nr} of {x.node.title()} is a view and is being modified inplace."
 
 
 def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
