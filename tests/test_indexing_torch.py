@@ -22,8 +22,12 @@ FACTS = json.loads(
 )
 CASES = FACTS["cases"]
 
-# The whole tensor filled: torch has an operation of its own for that.
-UNNAMED = {"y[:] = 1", "y[...] = 1", "y[...] = 2"}
+# The whole tensor filled: torch has an operation of its own for that. And 0-d tensors, which are
+# seen as vectors of one element here.
+UNNAMED = {
+    "y[:] = 1", "y[...] = 1", "y[...] = 2", "v[1].index_select(0, torch.tensor([0]))",
+    "v[1].scatter_add(0, torch.tensor([0]), v[2:3])", "v[1].index_add(0, torch.tensor(0), v[2])",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -263,9 +263,9 @@ class Gathering(Array):
         elif not number:
             source = cropped(source, index.shape)
         if not self.shape:
-            op: Op = ALONG.put
-            line = reshape(self.clone() if not in_place else self, (1,))  # type: ignore[attr-defined]
-            line._scatter(0, as_line(index), as_line(source), None, reduce, True)
+            line = reshape(self if in_place else self.clone(), (1,))  # type: ignore[attr-defined]
+            filled, number_ = (as_line(source), None) if tensor is not None else (None, given)
+            line._scatter(0, as_line(index), filled, number_, reduce, True)
             return self if in_place else reshape(line, ())
         if reduce:
             how = interned(Reducing(place, OLD_REDUCTIONS[reduce], True))

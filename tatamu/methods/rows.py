@@ -207,7 +207,7 @@ class Rows(Gathering):
         >>> tatamu.tensor([[4, 3, 5], [6, 7, 8]]).take(tatamu.tensor([0, 2, 5]))
         tensor([4, 5, 8])
         """
-        return apply(FLAT.picked, None, self, self._numbered("take", index))
+        return apply(FLAT.picked, None, as_line(self), self._numbered("take", index))
 
     def _put_numbered(self, index: Array, source: Array, accumulate: bool, in_place: bool) -> Self:
         if source.dtype is not self.dtype:
@@ -222,7 +222,9 @@ class Rows(Gathering):
             )
         op = FLAT.added if accumulate else FLAT.put
         index = self._numbered("put_", index)
-        return put_or_write(self, in_place, op, None, index, reshape(source, index.shape))
+        values = reshape(source, index.shape)
+        result = put_or_write(as_line(self), in_place, op, None, index, values)
+        return self._unlined(result, in_place)
 
     def put(self, index: Array, source: Array, accumulate: bool = False) -> Self:
         """A copy with elements put, or added, by their number, counted over all axes."""
@@ -289,7 +291,7 @@ class Rows(Gathering):
             raise RuntimeError("masked_select: expected BoolTensor for mask")
         shape = broadcast_shapes(mask.shape, self.shape)
         places = mask_places(np.broadcast_to(mask.array, shape))
-        return apply(picked_mask, None, expand(self, shape), places)
+        return apply(picked_mask, None, as_line(expand(self, shape)), places)
 
     def _masked_scatter(self, mask: Array, source: Array) -> tuple[Array, Array]:
         check_mask("masked_scatter_", mask, mask.dtype.legacy_name)

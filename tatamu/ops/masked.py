@@ -63,7 +63,7 @@ def _fill_op(name: str, title: str) -> Op:
         name=name,
         title=title,
         shape=_fill_shape,
-        reference=lambda _, x, mask, value: np.ascontiguousarray(np.where(mask, value, x)),
+        reference=lambda _, x, mask, value: np.asarray(np.where(mask, value, x), order="C"),
         vjp=_fill_vjp,
         saves=Saves(((1, 0), (1, 2)), ()),
         aliases=False,

@@ -118,7 +118,7 @@ def _pick(rule: Rule, attrs: Any, x: Numpy, index: Numpy) -> Numpy:
         return x.take(index, attrs)
     if rule is _FLAT:
         return x.reshape(-1).take(index)
-    return np.ascontiguousarray(x[rule.places(attrs, x.shape, index)])
+    return np.asarray(x[rule.places(attrs, x.shape, index)], order="C")
 
 
 def _differ(x: Numpy, places: Any) -> bool:
