@@ -9,17 +9,20 @@ from typing import Any, Self
 import numpy as np
 
 from tatamu.dtypes import DType
+from tatamu.methods.gathering import scalar_like
 from tatamu.methods.indexing import seen_at
 from tatamu.methods.shaping import Shaping
 from tatamu.methods.views import SQUEEZED_IN_PLACE, exchanged, sizes
 from tatamu.ops.array import Array
+from tatamu.ops.cast import overwrite
 from tatamu.ops.common import full
 from tatamu.ops.index import unsqueeze_
-from tatamu.ops.inplace import check_leaf
+from tatamu.ops.inplace import check_leaf, write
 from tatamu.ops.layout import Ints, Size, contiguous_strides, wrap_dim
 from tatamu.ops.op import view
 from tatamu.ops.permute import t_, transpose_
 from tatamu.ops.strided import as_strided_
+from tatamu.ops.turned import tril, triu
 from tatamu.runtime.storage import Storage
 
 __all__ = ["Altering"]
@@ -29,6 +32,41 @@ class Altering(Shaping):
     """Another shape for this very tensor, and new tensors of its dtype."""
 
     __slots__ = ()
+
+    # ---- triangles and diagonals in place ----
+
+    def tril_(self, diagonal: int = 0) -> Self:
+        """As ``tril``, in place."""
+        self._triangle("tril")
+        return write(tril, diagonal, self)
+
+    def triu_(self, diagonal: int = 0) -> Self:
+        """As ``triu``, in place."""
+        self._triangle("triu")
+        return write(triu, diagonal, self)
+
+    def fill_diagonal_(self, fill_value: Any, wrap: bool = False) -> Self:
+        """One number on the main diagonal; with ``wrap`` again below it in a tall matrix.
+
+        >>> import tatamu
+        >>> tatamu.zeros(2, 3).fill_diagonal_(5)
+        tensor([[5., 0., 0.],
+                [0., 5., 0.]])
+        """
+        rank = len(self.shape)
+        if rank < 2:
+            raise RuntimeError("dimensions must larger than 1")
+        if rank > 2 and len(set(self.shape)) > 1:
+            raise RuntimeError("all dimensions of input must be of equal length")
+        value = scalar_like("fill_diagonal_", fill_value, self)
+        step, size = sum(self.strides), min(self.shape)
+        write(overwrite, None, self.as_strided((size,), (step,)), value)
+        height, width = self.shape[:2]
+        if wrap and rank == 2 and height > width + 1:
+            below = self.offset + (width + 1) * self.strides[0]
+            more = -(-height * width // (width + 1)) - size
+            write(overwrite, None, self.as_strided((more,), (step,), below), value)
+        return self
 
     # ---- other shapes in place ----
 
