@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tatamu import naming
-from tatamu.autograd.anomaly import told
+from tatamu.autograd.anomaly_mode import told
 from tatamu.dtypes import widen
 from tatamu.ops.arithmetic import add
 from tatamu.ops.array import Array, Node, anomaly, local
@@ -166,9 +166,10 @@ class _Walk:
     def visit(self, node: Node, keep: bool) -> None:
         """Pull the gradients of one node's outputs back to its inputs."""
         key = id(node)
-        gradients: tuple[Array | None, ...] = tuple(
-            [self.pending.pop((key, place), None) for place in range(node.outputs)]
-        )
+        pending, count = self.pending, node.outputs
+        gradients: tuple[Array | None, ...] = (pending.pop((key, 0), None),)
+        if count > 1:
+            gradients += tuple([pending.pop((key, place), None) for place in range(1, count)])
         notes, needed = node.notes, self.needed
         found = gradients
         if notes is not None and (notes.hooks or notes.retained):
@@ -202,9 +203,11 @@ class _Walk:
         if notes is not None:
             for hook in tuple(notes.after.values()):
                 pulled = list(_tuple(hook(tuple(pulled), gradients), tuple(pulled)))
-        taken = {id(g.storage) for g in gradients if g is not None}
+        taken = [g.storage for g in gradients if g is not None]
         own = not node.foreign and not (notes and notes.after)
         del gradients
+        if not keep:
+            node.free()
         for place, target in enumerate(node.edges):
             d, pulled[place] = pulled[place], None
             if target is None:
@@ -213,12 +216,10 @@ class _Walk:
                 self.used(target)
             if d is None or (needed is not None and id(target) not in needed):
                 continue
-            fresh = own and d.base is None and id(d.storage) not in taken
-            taken.add(id(d.storage))
+            fresh = own and d.base is None and d.storage not in taken
+            taken.append(d.storage)
             self.receive(target, node.places[place] if node.places else 0, d, fresh)
             del d
-        if not keep:
-            node.free()
 
     def used(self, leaf: Array) -> None:
         """One of the places that use a leaf has given its part, or has none."""

@@ -177,12 +177,19 @@ class Op:
         _registry[self.name] = self
         object.__setattr__(self, "kind", node_type(node_name(self.title, None)))
 
-    def node(self, call: Call, *history: Any, **places: Any) -> Node:
+    def node(
+        self,
+        call: Call,
+        edges: tuple[Node | Array | None, ...],
+        saved: tuple[Array | Packed | None, ...] = (),
+        versions: Ints = (),
+        places: Ints = (),
+    ) -> Node:
         """A node of this operation's, of the class that torch's has."""
-        kind = self.kind
-        if type(call.attrs) not in _PLAIN:
-            kind = node_type(node_name(self.title, call.attrs))
-        return kind(call, *history, **places)
+        attrs, kind = call.attrs, self.kind
+        if attrs is not None and type(attrs) not in _PLAIN:
+            kind = node_type(node_name(self.title, attrs))
+        return kind(call, edges, saved, versions, places)
 
     def __call__(self, first: T, *others: Array | None, attrs: Any = None) -> T:
         return apply(self, attrs, first, *others)
