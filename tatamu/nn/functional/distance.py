@@ -1,0 +1,43 @@
+"""Distances and angles between vectors as functions."""
+
+from __future__ import annotations
+
+from tatamu.nn.functional.normalization import _norm
+from tatamu.ops.expand import expand
+from tatamu.ops.layout import broadcast_shapes, wrap_dim
+from tatamu.tensor import Tensor
+
+__all__ = ["cosine_similarity", "pairwise_distance"]
+
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """The p-norm of x1 - x2 + ``eps`` along the last axis.
+
+    >>> import tatamu
+    >>> pairwise_distance(tatamu.tensor([[3.0, 0.0]]), tatamu.tensor([[0.0, 4.0]]))
+    tensor([5.])
+    """
+    norm = _norm(x1 - x2 + eps, float(p), -1)
+    return norm if keepdim else norm.squeeze(-1)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along ``dim``; norms are held at ``eps`` or above.
+
+    Raises RuntimeError for shapes that do not broadcast, IndexError for an axis that is not there.
+
+    >>> import tatamu
+    >>> cosine_similarity(tatamu.tensor([[1.0, 0.0]]), tatamu.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    axis = wrap_dim(dim, len(shape))
+    units = [expand(x, shape) / _held(_norm(expand(x, shape), 2.0, axis), eps) for x in (x1, x2)]
+    return (units[0] * units[1]).sum(axis)
+
+
+def _held(norm: Tensor, eps: float) -> Tensor:
+    """``eps`` at least; the derivative is that of the norm all the same, as torch has it."""
+    return norm + (eps - norm.detach()).clamp(min=0)
