@@ -7,7 +7,7 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from tatamu import autograd, nn, ops
+from tatamu import autograd, nn, ops, optim
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -108,6 +108,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "optim",
     "packed_memory",
     "preserve_format",
     "profile",

@@ -112,7 +112,9 @@ class Tensor(Maths, Views):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.shape else repr(self)
+        if not self.shape and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def __repr__(self) -> str:
         refresh(self)
@@ -122,7 +124,7 @@ class Tensor(Maths, Views):
         return bool(np.any((self == value).array))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        array = np.ascontiguousarray(self.array)
+        array = np.array(self.array, order="C")
         return _rebuild, (type(self), array, self.dtype, self._requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

@@ -5,33 +5,22 @@ The counterpart of scripts/fixtures/evaluate.py; both draw inputs by scripts/fix
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scripts_of_fixtures import script
 
 import tatamu
 from tatamu import nn
 from tatamu.nn import functional as F
 
-SCRIPTS = Path(__file__).parent.parent / "scripts" / "fixtures"
 NAMES: dict[str, Any] = {"torch": tatamu, "nn": nn, "F": F}
 
 
-def _drawn() -> Any:
-    spec = importlib.util.spec_from_file_location("drawn", SCRIPTS / "drawn.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Drawn
-
-
-Drawn = _drawn()
+Drawn = script("drawn").Drawn
 
 
 def evaluated(code: str, drawn: Any) -> Any:

@@ -33,7 +33,7 @@ FLOORS = (
         "random",
         "tensor",
     ),
-    ("nn",),
+    ("nn", "optim", "utils"),
     ("",),
     ("vision",),
     ("lens",),
