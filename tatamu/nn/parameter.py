@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tatamu.naming import known_as
 from tatamu.ops.array import Array
 from tatamu.printing import describe
 from tatamu.tensor import Tensor
@@ -9,6 +10,7 @@ from tatamu.tensor import Tensor
 __all__ = ["Parameter"]
 
 
+@known_as("nn.parameter.Parameter")
 class Parameter(Tensor):
     """A leaf that requires grad and that a Module finds among its attributes.
 
