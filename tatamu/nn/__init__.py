@@ -30,6 +30,14 @@ from tatamu.nn.activation import (
 from tatamu.nn.containers import Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.distance import CosineSimilarity, PairwiseDistance
+from tatamu.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.loss import (
     BCELoss,
@@ -127,6 +135,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -152,6 +161,11 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
     "Flatten",
     "GaussianNLLLoss",
     "GroupNorm",

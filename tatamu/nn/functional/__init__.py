@@ -17,6 +17,7 @@ from tatamu.nn.functional.activation import (
     relu,
     relu6,
     rrelu,
+    rrelu_,
     selu,
     sigmoid,
     silu,
@@ -38,6 +39,15 @@ from tatamu.nn.functional.convolution import (
     conv_transpose3d,
 )
 from tatamu.nn.functional.distance import cosine_similarity, pairwise_distance
+from tatamu.nn.functional.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gumbel_softmax,
+)
 from tatamu.nn.functional.linear import bilinear, linear
 from tatamu.nn.functional.loss import (
     binary_cross_entropy,
@@ -100,6 +110,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -119,11 +130,17 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
+    "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -166,6 +183,7 @@ __all__ = [
     "relu",
     "relu6",
     "rrelu",
+    "rrelu_",
     "selu",
     "sigmoid",
     "silu",
