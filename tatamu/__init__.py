@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, nn, ops, optim, random
+from tatamu import autograd, nn, ops, optim, random, utils
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -138,6 +138,7 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "utils",
     "workspace_limit",
     "zeros",
     "zeros_like",
