@@ -250,7 +250,7 @@ def test_statistics_of_batch_norm_are_made_anew() -> None:
 
 
 def test_errors_explain_themselves() -> None:
-    with pytest.raises(ValueError, match=r"empty parameter list\n.*nn\.ModuleList holds them"):
+    with pytest.raises(ValueError, match=r"empty parameter list\n.*Use nn\.ModuleList"):
         optim.SGD([])
     with pytest.raises(ValueError, match=r"non-leaf Tensor\n.*MulBackward0: x\.detach"):
         optim.SGD([leaf(1.0) * 2])

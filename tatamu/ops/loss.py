@@ -27,6 +27,7 @@ from tatamu.ops.elementary import log1p
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 from tatamu.ops.pointwise import log
 from tatamu.ops.sigmoid import logsigmoid, sigmoid
+from tatamu.pitfalls import hint
 
 __all__ = [
     "Reduced", "binary_cross_entropy", "fold", "folded_out", "huber_loss", "logits_cross_entropy",
@@ -194,8 +195,7 @@ def _check_probabilities(name: str, x: Numpy) -> None:
     if wrong.any():
         raise RuntimeError(
             f"all elements of {name} should be between 0 and 1\n"
-            f"  one is {x[wrong].flat[0]:.6g}: torch.sigmoid makes probabilities of any numbers, "
-            "binary_cross_entropy_with_logits has it inside"
+            f"  one is {x[wrong].flat[0]:.6g}. {hint('probabilities')}"
         )
 
 

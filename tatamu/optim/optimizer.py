@@ -22,6 +22,7 @@ from tatamu.dtypes import float32, narrow, widen
 from tatamu.nn.module import Handle, _keys
 from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.inplace import check_writable
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = ["Optimizer", "check_options", "number", "zero"]
@@ -152,9 +153,8 @@ class Optimizer:
         groups = list(params)
         if not groups:
             raise ValueError(
-                "optimizer got an empty parameter list\n"
-                "  model.parameters() gives nothing twice if it was walked before, and nothing for "
-                "layers in a plain list: nn.ModuleList holds them"
+                f"optimizer got an empty parameter list\n  {hint('module_list')}\n"
+                "  model.parameters() can be walked through once: list(model.parameters()) stays"
             )
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]

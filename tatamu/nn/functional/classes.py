@@ -10,6 +10,7 @@ from tatamu.ops import nll as _nll
 from tatamu.ops.common import constant, interned
 from tatamu.ops.comparison import where
 from tatamu.ops.op import apply
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -113,8 +114,7 @@ def _check_target(target: Tensor, input: Tensor) -> None:
     if target.dtype not in (int64, uint8):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype.legacy_name}\n"
-            "  classes are named by whole numbers: target.long(); probabilities of classes have "
-            f"the input's shape {list(input.shape)}"
+            f"  {hint('labels_long')}\n  input {list(input.shape)}, target {list(target.shape)}"
         )
 
 

@@ -21,6 +21,7 @@ from tatamu.ops.comparison import where
 from tatamu.ops.expand import expand
 from tatamu.ops.layout import broadcast_shapes
 from tatamu.ops.op import apply
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -154,7 +155,7 @@ def _check_long(target: Tensor) -> None:
     if target.dtype is not int64:
         raise RuntimeError(
             f"expected scalar type Long but found {target.dtype.legacy_name}\n"
-            "  classes are named by whole numbers: target.long()"
+            f"  {hint('labels_long')}"
         )
 
 
