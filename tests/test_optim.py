@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -266,3 +268,20 @@ def test_errors_explain_themselves() -> None:
             return loss
 
         optimizer.step(closure)
+
+
+def test_names_are_imported_when_asked_for() -> None:
+    code = (
+        "import sys, tatamu\n"
+        "assert not [m for m in sys.modules if m.startswith(('tatamu.optim.', 'tatamu.utils.'))]\n"
+        "assert {'SGD', 'lr_scheduler'} <= set(dir(tatamu.optim))\n"
+        "assert 'data' in dir(tatamu.utils)\n"
+        "assert tatamu.optim.lr_scheduler.StepLR and tatamu.utils.data.DataLoader\n"
+        "assert 'tatamu.optim.lbfgs' not in sys.modules\n"
+        "from tatamu.optim import *\n"
+        "assert SGD is tatamu.optim.sgd.SGD and LBFGS\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for package in (optim, tatamu.utils):
+        with pytest.raises(AttributeError, match=r"module 'tatamu\.\w+' has no attribute 'foo'"):
+            package.foo  # noqa: B018
