@@ -38,7 +38,7 @@ from tatamu.nn.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from tatamu.nn.functional.distance import cosine_similarity, pairwise_distance
+from tatamu.nn.functional.distance import cosine_similarity, pairwise_distance, pdist
 from tatamu.nn.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -209,6 +209,7 @@ __all__ = [
     "normalize",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",

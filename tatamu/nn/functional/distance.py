@@ -5,9 +5,10 @@ from __future__ import annotations
 from tatamu.nn.functional.normalization import _norm
 from tatamu.ops.expand import expand
 from tatamu.ops.layout import broadcast_shapes, wrap_dim
+from tatamu.ops.pairs import differences
 from tatamu.tensor import Tensor
 
-__all__ = ["cosine_similarity", "pairwise_distance"]
+__all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
 
 def pairwise_distance(
@@ -41,3 +42,19 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def _held(norm: Tensor, eps: float) -> Tensor:
     """``eps`` at least; the derivative is that of the norm all the same, as torch has it."""
     return norm + (eps - norm.detach()).clamp(min=0)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of the differences of all pairs of rows: 0 and 1, 0 and 2, ..., 1 and 2, ...
+
+    Raises RuntimeError unless the input is a matrix and ``p`` at least 0.
+
+    >>> import tatamu
+    >>> pdist(tatamu.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    if len(input.shape) != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {len(input.shape)}D")
+    if p < 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    return _norm(differences(input), float(p), -1).squeeze(-1)
