@@ -103,3 +103,8 @@ def test_warnings(case: dict[str, str]) -> None:
 @pytest.mark.parametrize("code", FACTS["reprs"])
 def test_reprs(code: str) -> None:
     assert torchs(repr(eval(code, RUNS.names(tatamu)))) == torchs(FACTS["reprs"][code])
+
+
+@pytest.mark.parametrize("name", FACTS["trained"])
+def test_a_training_loop_prints_what_torch_prints(name: str) -> None:
+    assert RUNS.trained(tatamu, name) == FACTS["trained"][name]
