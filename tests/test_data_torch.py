@@ -87,3 +87,20 @@ def test_the_order_does_not_depend_on_how_a_dataset_is_read() -> None:
     tatamu.manual_seed(1)
     subset = [x.tolist() for (x,) in DataLoader(Subset(data, range(6)), 2, True)]
     assert direct == subset
+
+
+def test_batches_that_are_gathered_at_once_are_those_that_are_stacked() -> None:
+    class Plain(TensorDataset):
+        """Asked for sample by sample."""
+
+    x = tatamu.arange(24.0).reshape(6, 4).t().contiguous().t()
+    for kind in (TensorDataset, Plain):
+        data = kind(x, tatamu.arange(6).bool())
+        batches = list(DataLoader(Subset(data, [5, -1, 0]), 2))
+        assert [[part.tolist() for part in batch] for batch in batches] == [
+            [[x[5].tolist()] * 2, [True, True]],
+            [[x[0].tolist()], [False]],
+        ]
+        assert batches[0][0].is_contiguous()
+        with pytest.raises(IndexError, match="index 6 is out of bounds for dimension 0 with size"):
+            list(DataLoader(data, 2, sampler=[0, 6]))

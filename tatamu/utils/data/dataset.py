@@ -9,7 +9,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from tatamu.functions.random import randperm
+from tatamu.ops.array import wrap
 from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
 
@@ -176,6 +179,24 @@ class Subset(Dataset[T]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+def gathered(dataset: Any, indices: Any) -> list[Tensor] | None:
+    """The batch of these samples of a TensorDataset at once; None where each must be asked for."""
+    if type(dataset) is Subset and all(type(i) is int for i in indices):
+        return gathered(dataset.dataset, [dataset.indices[i] for i in indices])
+    if type(dataset) is not TensorDataset or not all(type(i) is int for i in indices):
+        return None
+    size = len(dataset)
+    if any(not -size <= i < size for i in indices):
+        return None
+    if any(tensor.requires_grad for tensor in dataset.tensors):
+        return None
+    rows: list[Any] = [
+        wrap(np.ascontiguousarray(tensor.array[indices]), tensor.dtype)
+        for tensor in dataset.tensors
+    ]
+    return rows
 
 
 def random_split(

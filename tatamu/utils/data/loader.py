@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from tatamu.random.generator import Generator
 from tatamu.utils.data.collate import Collate, default_collate, default_convert
-from tatamu.utils.data.dataset import IterableDataset
+from tatamu.utils.data.dataset import IterableDataset, gathered
 from tatamu.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -182,8 +182,13 @@ class _Pass:
         loader = self.loader
         number = next(self.numbers)
         batched = loader.batch_sampler is not None
-        sample = self._from_row(number, batched) if self.row else self._by_number(number, batched)
-        data = loader.collate_fn(sample)
+        if self.row is not None:
+            data = loader.collate_fn(self._from_row(number, batched))
+        else:
+            plain = batched and loader.collate_fn is default_collate
+            data = gathered(loader.dataset, number) if plain else None
+            if data is None:
+                data = loader.collate_fn(self._by_number(number, batched))
         self.yielded += 1
         reported = loader._reported
         if self.row is not None and reported is not None and self.yielded > reported:
