@@ -7,7 +7,9 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from tatamu import autograd, nn, ops
+from typing import TYPE_CHECKING
+
+from tatamu import autograd, cuda, missing, nn, ops
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -27,7 +29,9 @@ from tatamu.creation import (
     zeros,
     zeros_like,
 )
+from tatamu.device import device
 from tatamu.dtypes import DType as dtype
+from tatamu.dtypes import Layout as layout
 from tatamu.dtypes import (
     bfloat16,
     float16,
@@ -37,6 +41,7 @@ from tatamu.dtypes import (
     int16,
     int32,
     int64,
+    strided,
     uint8,
 )
 from tatamu.dtypes import bool_ as bool
@@ -46,10 +51,13 @@ from tatamu.dtypes import float64 as double
 from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
-from tatamu.dtypes import promote as promote_types
-from tatamu.functions import maths, reductions, views
+from tatamu.functions import arithmetic, elementary, logic, maths, reductions, types, views
+from tatamu.functions.arithmetic import *
+from tatamu.functions.elementary import *
+from tatamu.functions.logic import *
 from tatamu.functions.maths import *
 from tatamu.functions.reductions import *
+from tatamu.functions.types import *
 from tatamu.functions.views import *
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
@@ -78,6 +86,8 @@ __all__ = [
     "bool",
     "channels_last",
     "contiguous_format",
+    "cuda",
+    "device",
     "double",
     "dtype",
     "einsum",
@@ -101,6 +111,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "layout",
     "long",
     "manual_seed",
     "nn",
@@ -111,7 +122,6 @@ __all__ = [
     "packed_memory",
     "preserve_format",
     "profile",
-    "promote_types",
     "rand",
     "rand_like",
     "randn",
@@ -123,6 +133,7 @@ __all__ = [
     "set_winograd",
     "set_workspace_limit",
     "short",
+    "strided",
     "tensor",
     "tune",
     "uint8",
@@ -130,11 +141,14 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-__all__ += maths.__all__
-__all__ += reductions.__all__
-__all__ += views.__all__
+for family in (arithmetic, elementary, logic, maths, reductions, types, views):
+    __all__ += family.__all__
 
 __version__ = "0.1.0"
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch", __name__)
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

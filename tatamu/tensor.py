@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from tatamu import autograd, dtypes, naming, printing
+from tatamu import autograd, dtypes, missing, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.maths import Maths
+from tatamu.methods.types import Types
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
 from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
-from tatamu.ops.cast import cast, overwrite
+from tatamu.ops.cast import overwrite
 from tatamu.ops.common import constant
 from tatamu.ops.index import index
 from tatamu.ops.inplace import check_writable, refresh, write
@@ -27,7 +28,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Maths, Views):
+class Tensor(Maths, Types, Views):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -40,6 +41,11 @@ class Tensor(Maths, Views):
 
     __slots__ = ()
     __array_priority__ = 1000
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing.error("torch.Tensor", name, self)
 
     # ---- NumPy and Python ----
 
@@ -242,7 +248,7 @@ class Tensor(Maths, Views):
         self.strides = value.strides
         self._array = value._array
 
-    # ---- copies and dtypes ----
+    # ---- copies ----
 
     def clone(self, *, memory_format: MemoryFormat = preserve_format) -> Self:
         """A copy, in the same memory order unless another is asked for."""
@@ -252,85 +258,6 @@ class Tensor(Maths, Views):
         if memory_format is preserve_format and self.channels_last():
             return copied(self)
         return apply(clone, None, self)
-
-    def to(self, *targets: Any, **options: Any) -> Self:
-        """Another dtype or memory order. The device can only be the CPU.
-
-        >>> import tatamu
-        >>> tatamu.tensor([1.7]).to(tatamu.int32)
-        tensor([1], dtype=tatamu.int32)
-        """
-        x = self
-        for target in (*targets, options.get("dtype"), options.get("device")):
-            if isinstance(target, DType):
-                x = cast(x, target)
-            elif isinstance(target, Array):
-                x = cast(x, target.dtype)
-            elif target is not None and not isinstance(target, bool) and str(target) != "cpu":
-                raise RuntimeError(
-                    f"Expected device 'cpu', but got {target!r}\n"
-                    "  tatamu computes on the CPU only: .to('cpu'), or leave it out"
-                )
-        memory_format = options.get("memory_format", preserve_format)
-        return x if memory_format is preserve_format else x.contiguous(memory_format)
-
-    def type(self, dtype: DType) -> Self:
-        """Another dtype."""
-        return cast(self, dtype)
-
-    def type_as(self, other: Array) -> Self:
-        """The dtype of another tensor."""
-        return cast(self, other.dtype)
-
-    def float(self) -> Self:
-        """As float32."""
-        return cast(self, dtypes.float32)
-
-    def double(self) -> Self:
-        """As float64."""
-        return cast(self, dtypes.float64)
-
-    def half(self) -> Self:
-        """As float16."""
-        return cast(self, dtypes.float16)
-
-    def bfloat16(self) -> Self:
-        """As bfloat16."""
-        return cast(self, dtypes.bfloat16)
-
-    def long(self) -> Self:
-        """As int64."""
-        return cast(self, dtypes.int64)
-
-    def int(self) -> Self:
-        """As int32."""
-        return cast(self, dtypes.int32)
-
-    def bool(self) -> Self:
-        """As truth values."""
-        return cast(self, dtypes.bool_)
-
-    def cpu(self) -> Self:
-        """The tensor itself: there is no other device."""
-        return self
-
-    def is_floating_point(self) -> Any:
-        """Whether the dtype is a floating-point one."""
-        return self.dtype.is_floating_point
-
-    def element_size(self) -> Any:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def itemsize(self) -> Any:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> Any:
-        """Bytes of all elements."""
-        return self.shape.numel() * self.dtype.itemsize
 
     @property
     def _version(self) -> Any:

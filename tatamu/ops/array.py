@@ -181,11 +181,12 @@ class Node:
         self.retained: weakref.ref[Array] | None = None
 
     def __repr__(self) -> str:
-        return f"<{self.call.op.title}Backward0 object at {hex(id(self))}>"
+        return f"<{self.name()} object at {hex(id(self))}>"
 
     def name(self) -> str:
-        """torch's name for the node's class."""
-        return f"{self.call.op.title}Backward0"
+        """torch's name for the node's class; a title may hold the number of torch's overload."""
+        title = self.call.op.title
+        return title if title[-1].isdigit() and "Backward" in title else f"{title}Backward0"
 
     def recall(self) -> tuple[Any, ...]:
         """The saved tensors, after checking that nobody wrote to them since."""
