@@ -17,7 +17,11 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
+<<<<<<< HEAD
     ("errors", "naming", "dtypes", "device", "cuda", "missing", "version", "data"),
+=======
+    ("errors", "language", "naming", "pitfalls", "dtypes", "version", "data"),
+>>>>>>> main
     ("geometry",),
     ("stage",),
     ("kernels",),
@@ -34,6 +38,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn",),
+    ("learn",),
     ("",),
     ("vision",),
     ("lens",),
