@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from tatamu import missing
 from tatamu.ops.arithmetic import add
 from tatamu.ops.array import Array, Node, local
 from tatamu.ops.cast import cast
@@ -316,3 +317,7 @@ def grad(
             "graph. Set allow_unused=True if this is the desired behavior."
         )
     return tuple(found)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.autograd", __name__)

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tatamu import missing
 
 __all__ = [
     "current_device",
@@ -116,3 +118,7 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
 def get_device_properties(device: Any = None) -> Any:
     """AssertionError: there is no CUDA."""
     _refuse()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.cuda", __name__)

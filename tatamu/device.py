@@ -79,6 +79,8 @@ class device:
 
 
 def _parsed(text: str) -> tuple[str, int | None]:
+    if not text:
+        raise RuntimeError("Device string must not be empty\n  'cpu' is the one that can be used")
     name, colon, index = text.partition(":")
     if colon and not re.fullmatch(r"0|[1-9][0-9]*", index):
         raise RuntimeError(f"Invalid device string: '{text}'")

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
+from tatamu import naming
+
 __all__ = ["GROUPS", "Group", "error", "explain", "group_of", "of_module", "torch_names"]
 
 
@@ -155,7 +157,8 @@ def of_module(path: str, module: str) -> Callable[[str], NoReturn]:
         import sys
 
         here = sys.modules.get(module)
-        sentence = f"module {module!r} has no attribute {name!r}"
+        shown = module if naming.prefix == naming.OWN else path
+        sentence = f"module {shown!r} has no attribute {name!r}"
         reason = explain(path, name, lambda other: other in vars(here or object))
         raise AttributeError(f"{sentence}\n  {reason}" if reason else sentence, name=name, obj=here)
 

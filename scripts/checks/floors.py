@@ -17,11 +17,18 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
-<<<<<<< HEAD
-    ("errors", "naming", "dtypes", "device", "cuda", "missing", "version", "data"),
-=======
-    ("errors", "language", "naming", "pitfalls", "dtypes", "version", "data"),
->>>>>>> main
+    (
+        "errors",
+        "language",
+        "naming",
+        "pitfalls",
+        "dtypes",
+        "device",
+        "cuda",
+        "missing",
+        "version",
+        "data",
+    ),
     ("geometry",),
     ("stage",),
     ("kernels",),

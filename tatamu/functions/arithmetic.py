@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tatamu.functions.function import function, must_be_tensor, number_first
+from tatamu.ops.pairs import xlogy_of_number
+from tatamu.ops.power import power_of_number
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -76,17 +78,17 @@ minimum = function(Tensor.minimum)
 mul = number_first(Tensor.mul)
 multiply = number_first(Tensor.multiply)
 nextafter = function(Tensor.nextafter)
-pow = number_first(Tensor.pow)
+pow = number_first(Tensor.pow, power_of_number)
 remainder = number_first(Tensor.remainder)
 sub = number_first(Tensor.sub)
 subtract = number_first(Tensor.subtract)
 true_divide = number_first(Tensor.true_divide)
-xlogy = number_first(Tensor.xlogy)
+xlogy = number_first(Tensor.xlogy, xlogy_of_number)
 xlogy_ = function(Tensor.xlogy_)
 
 
 def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """``other - alpha * input``."""
     must_be_tensor("rsub", input)
-    scaled = input if alpha == 1 and not isinstance(alpha, bool) else input * alpha
-    return scaled.__rsub__(other)
+    plain = alpha == 1 and not isinstance(alpha, bool)
+    return (input if plain else input * alpha)._less_than(other)  # type: ignore[no-any-return]

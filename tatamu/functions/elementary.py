@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tatamu.functions.function import function, must_be_tensor
-from tatamu.methods.operands import NUMBERS, WrongArgument
+from tatamu.methods.operands import NUMBERS
 from tatamu.ops.common import interned
 from tatamu.ops.inplace import write
 from tatamu.ops.op import apply
@@ -262,5 +262,8 @@ def threshold_(input: Tensor, threshold: Any, value: Any) -> Tensor:
 def _levels(threshold: Any, value: Any) -> tuple[float, float]:
     for place, (name, given) in enumerate((("threshold", threshold), ("value", value)), 2):
         if not isinstance(given, NUMBERS):
-            raise WrongArgument("threshold", name, given, place)
+            raise TypeError(
+                f"threshold(): argument '{name}' (position {place}) must be Number, not "
+                f"{type(given).__name__}"
+            )
     return interned((float(threshold), float(value)))

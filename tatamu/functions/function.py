@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tatamu.dtypes import DType, category
-from tatamu.methods.operands import NUMBERS, WrongArgument
+from tatamu.methods.operands import NUMBERS, alike
 from tatamu.ops.array import Array, local
 from tatamu.ops.common import constant
 from tatamu.ops.layout import contiguous_strides
+from tatamu.ops.op import Op, apply
 from tatamu.runtime.storage import Storage
 
 __all__ = ["function", "must_be_tensor", "number_first", "put"]
@@ -52,21 +53,30 @@ def function(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[A
                 return method(*args, **options)
             _check_differentiable(name, out, *args, *options.values())
             return put(name, out, method(*args, **options))
-        except WrongArgument as error:
-            raise error.of_function() from None
+        except TypeError as error:
+            own = vars(error).get("of_function")
+            if own is None:
+                raise
+            raise own from None
 
     return call
 
 
-def number_first(method: Callable[..., Any]) -> Callable[..., Any]:
-    """As ``function``, for what also takes a number and then a tensor: ``torch.pow(2, x)``."""
+def number_first(method: Callable[..., Any], of_number: Op | None = None) -> Callable[..., Any]:
+    """As ``function``, for what also takes a number and then a tensor: ``torch.pow(2, x)``.
+
+    ``of_number`` is the operation for these, where it has a record of its own.
+    """
     plain = function(method)
 
     @functools.wraps(method)
     def call(*args: Any, **options: Any) -> Any:
-        first = args[0] if args else options.get("input", options.get("self"))
-        if isinstance(first, NUMBERS) and len(args) > 1 and isinstance(args[1], Array):
-            args = (constant(first, args[1].dtype), *args[1:])
+        if args and isinstance(args[0], NUMBERS) and len(args) > 1 and isinstance(args[1], Array):
+            first, second, *rest = args
+            number = constant(first, second.dtype)
+            if of_number is not None and not options:
+                return apply(of_number, None, *alike(of_number, number, second))
+            args = (number, second, *rest)
         return plain(*args, **options)
 
     return call

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tatamu.dtypes import int64
 from tatamu.functions.function import function, number_first, put
 from tatamu.methods import logic
@@ -98,7 +100,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
             "Number other)"
         )
     if input is None:
-        positions = condition.array.nonzero()
+        positions = np.atleast_1d(condition.array).nonzero()
         return tuple([wrap(p, int64) for p in positions])
     result = logic.where(condition, input, other)
     return result if out is None else put("where", out, result)

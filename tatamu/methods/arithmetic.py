@@ -7,7 +7,6 @@ from typing import Any, Self
 from tatamu import dtypes
 from tatamu.methods.operands import (
     NUMBERS,
-    WrongArgument,
     alike,
     beside,
     must_be,
@@ -17,6 +16,7 @@ from tatamu.methods.operands import (
     of_two,
     of_two_,
     tensor_or_number,
+    wrong_arguments,
 )
 from tatamu.ops import arithmetic, clamp, logic, pairs, triples
 from tatamu.ops.arithmetic import add, div, mul, sub
@@ -78,7 +78,10 @@ class Arithmetic(Array):
         return self._with(sub, other)  # type: ignore[no-any-return]
 
     def __rsub__(self, other: Any) -> Self:
-        return self._with(pairs.rsub, other)  # type: ignore[no-any-return]
+        return self._less_than(other)  # type: ignore[no-any-return]
+
+    def _less_than(self, other: Any) -> Any:
+        return self._with(pairs.rsub if isinstance(other, Array) else pairs.rsub_number, other)
 
     def __mul__(self, other: Any) -> Self:
         return self._with(mul, other)  # type: ignore[no-any-return]
@@ -235,14 +238,14 @@ class Arithmetic(Array):
         """``self ** exponent``, a number or a tensor."""
         found = self.__pow__(exponent)
         if found is NotImplemented:
-            raise WrongArgument("pow", "exponent", exponent, overloaded=True)
+            raise wrong_arguments("pow", "(Tensor or Number exponent)", exponent)
         return found
 
     def pow_(self, exponent: Any) -> Self:
         """As ``pow``, in place."""
         found = self.__ipow__(exponent)
         if found is NotImplemented:
-            raise WrongArgument("pow_", "exponent", exponent, overloaded=True)
+            raise wrong_arguments("pow_", "(Tensor or Number exponent)", exponent)
         return found
 
     def float_power(self, exponent: Any) -> Self:
@@ -260,16 +263,8 @@ class Arithmetic(Array):
             )
         return self.pow_(exponent)
 
-    def ldexp(self, other: Any) -> Self:
-        """``self * 2 ** other``."""
-        exponent = must_be("ldexp", "other", other)
-        return self._with(mul, power_of_number(*alike(power, _two(exponent), exponent)))  # type: ignore[no-any-return]
-
-    def ldexp_(self, other: Any) -> Self:
-        """As ``ldexp``, in place."""
-        exponent = must_be("ldexp_", "other", other)
-        return self._write(mul, power_of_number(*alike(power, _two(exponent), exponent)))
-
+    ldexp = of_tensors("ldexp", pairs.ldexp, "``self * 2 ** other``.")
+    ldexp_ = of_tensors_("ldexp_", pairs.ldexp)
     xlogy = of_two(
         "xlogy",
         pairs.xlogy,
@@ -369,11 +364,6 @@ def _quotient(rounding_mode: str | None) -> Op:
     return op
 
 
-def _two(like: Array) -> Array:
-    """2 as a tensor of no axes that gives floats beside integers."""
-    return constant(2.0, like.dtype)
-
-
 def _plain(value: Any) -> Any:
     return value.array.item() if isinstance(value, Array) else value
 
@@ -407,6 +397,4 @@ def _divisible(factors: tuple[Any, Any]) -> tuple[Any, Any]:
 
 def _ends(name: str, end: Any, weight: Any) -> None:
     if not isinstance(end, Array) or not isinstance(weight, (Array, *NUMBERS)):
-        wrong = end if not isinstance(end, Array) else weight
-        place = 1 if wrong is end else 2
-        raise WrongArgument(name, "end" if place == 1 else "weight", wrong, place, overloaded=True)
+        raise wrong_arguments(name, "(Tensor end, Tensor or Number weight)", end, weight)

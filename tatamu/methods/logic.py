@@ -5,28 +5,28 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Self
 
-import numpy as np
-
 from tatamu import dtypes
 from tatamu.dtypes import DType
 from tatamu.methods.arithmetic import Arithmetic
 from tatamu.methods.operands import (
     NUMBERS,
-    WrongArgument,
     alike,
     of_tensors,
     of_tensors_,
     of_two,
     of_two_,
     tensor_or_number,
+    wrong_argument,
+    wrong_arguments,
 )
 from tatamu.ops import clamp as _clamp
 from tatamu.ops import comparison, logic, pointwise
 from tatamu.ops.arithmetic import add, mul, sub
 from tatamu.ops.array import Array
 from tatamu.ops.cast import cast, overwrite
-from tatamu.ops.common import common_type, constant
+from tatamu.ops.common import common_type, constant, fitting
 from tatamu.ops.inplace import write
+from tatamu.ops.layout import broadcast_shapes
 from tatamu.ops.op import Op, apply
 
 __all__ = ["Logic", "where"]
@@ -178,7 +178,7 @@ class Logic(Arithmetic):
         Raises RuntimeError for two dtypes or a negative tolerance.
         """
         if not isinstance(other, Array):
-            raise WrongArgument("isclose", "other", other)
+            raise wrong_argument("isclose", "other", other)
         if self.dtype is not other.dtype:
             names = self.dtype.legacy_name, other.dtype.legacy_name
             raise RuntimeError(f"{names[0]} did not match {names[1]}\n  cast one: x.to(y.dtype)")
@@ -209,7 +209,7 @@ class Logic(Arithmetic):
     def equal(self, other: Array) -> bool:
         """Whether two tensors have one shape and the same elements."""
         if not isinstance(other, Array):
-            raise WrongArgument("equal", "other", other)
+            raise wrong_argument("equal", "other", other)
         return self.shape == other.shape and bool(self._with(comparison.eq, other).array.all())
 
     # ---- bounds ----
@@ -284,7 +284,7 @@ class Logic(Arithmetic):
     def fill_(self, value: Any) -> Self:
         """Fill with one number."""
         if not isinstance(value, (Array, *NUMBERS)):
-            raise WrongArgument("fill_", "value", value, overloaded=True)
+            raise wrong_arguments("fill_", "(Tensor or Number value)", value)
         if isinstance(value, Array) and value.shape:
             raise RuntimeError(
                 "fill_ only supports 0-dimension value tensor but got tensor with "
@@ -295,7 +295,9 @@ class Logic(Arithmetic):
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Self:
         """Take the numbers of another tensor, broadcast and cast."""
-        return write(overwrite, None, self, tensor_or_number("copy_", overwrite, source, self))
+        value = tensor_or_number("copy_", overwrite, source, self)
+        broadcast_shapes(self.shape, value.shape)
+        return write(overwrite, None, self, value)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
@@ -315,9 +317,9 @@ def where(condition: Any, x: Any, y: Any) -> Any:
         dtype = dtypes.promote(x.dtype, y.dtype)
         return comparison.where(condition, cast(x, dtype), cast(y, dtype))
     if not isinstance(x, Array):
-        x = constant(x, y.dtype)
+        x = _beside(x, y)
     if not isinstance(y, Array):
-        y = constant(y, x.dtype)
+        y = _beside(y, x)
     if x.dtype is not y.dtype:
         dtype = common_type((x.dtype, x.shape), (y.dtype, y.shape))
         x, y = cast(x, dtype), cast(y, dtype)
@@ -333,33 +335,28 @@ def _detached(x: Array) -> Array:
 def _filler(value: Any, dtype: DType) -> Array:
     """A number in the dtype it fills, not in that of arithmetic; torch's sentence if too large."""
     if not dtype.is_floating_point and dtype is not dtypes.bool_:
-        value = int(value)
-        kind = np.iinfo(dtype.numpy)
-        if value > kind.max or value < (kind.min if kind.min else -kind.max):
-            raise RuntimeError(
-                f"value cannot be converted to type {_INTEGERS[dtype.name]} without overflow\n"
-                f"  {value} is not between {kind.min} and {kind.max}"
-            )
+        return constant(fitting(value, dtype), dtype)
     return cast(constant(value, dtype), dtype)
 
 
-_INTEGERS = {
-    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
-}  # fmt: skip
+def _beside(value: Any, x: Array) -> Array:
+    """A number to choose instead of what ``x`` holds."""
+    number = constant(value, x.dtype)
+    if number.dtype is x.dtype and not x.dtype.is_floating_point:
+        return _filler(value, x.dtype)
+    return number
 
 
 def _check_bounds(name: str, low: Any, high: Any) -> bool:
     """Whether the bounds are tensors; torch's sentences for what they may not be."""
-    given = [bound for bound in (low, high) if bound is not None]
+    named = {"max": high, "min": low}
+    given = {key: bound for key, bound in named.items() if bound is not None}
     if not given:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    for bound in given:
-        if not isinstance(bound, (Array, *NUMBERS)):
-            raise WrongArgument(name, "min and max", bound, overloaded=True)
-    tensors = [isinstance(bound, Array) for bound in given]
-    if any(tensors) and not all(tensors):
-        wrong = given[tensors.index(False)]
-        raise WrongArgument(name, "min and max", wrong, overloaded=True)
+    tensors = [isinstance(bound, Array) for bound in given.values()]
+    numbers = [isinstance(bound, NUMBERS) for bound in given.values()]
+    if not all(tensors) and not all(numbers):
+        raise wrong_arguments(name, "(Tensor min, Tensor max)\n  (Number min, Number max)", **given)
     return all(tensors)
 
 
@@ -374,8 +371,13 @@ def _fitting(dtype: DType, low: Any, high: Any) -> Any:
     """The bounds in a dtype; integers too small for it wrap around as torch's do."""
     if dtype.is_floating_point:
         return _bounds(low, high)
-    held = [None if b is None else _filler(b, dtype).array.item() for b in (low, high)]
-    return _bounds(*held)
+    if dtype is dtypes.bool_:
+        kind = "_min" if high is None else "_max" if low is None else ""
+        raise NotImplementedError(
+            f"\"clamp{kind}_scalar_cpu\" not implemented for 'Bool'\n"
+            "  bounds that are whole numbers make them of truth values"
+        )
+    return _bounds(*[None if b is None else fitting(b, dtype) for b in (low, high)])
 
 
 def _clamp_by_numbers(x: Array, low: Any, high: Any) -> Any:

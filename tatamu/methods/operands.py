@@ -14,53 +14,54 @@ from tatamu.ops.cast import cast
 from tatamu.ops.common import common_type, constant
 from tatamu.ops.inplace import write
 from tatamu.ops.op import Op, apply
-from tatamu.ops.pairs import rsub
+from tatamu.ops.pairs import rsub, rsub_number
 
 __all__ = [
-    "NUMBERS", "WrongArgument", "alike", "beside", "must_be", "number", "of_one", "of_one_",
-    "of_tensors", "of_tensors_", "of_two", "of_two_", "tensor_or_number",
+    "NUMBERS", "alike", "beside", "must_be", "number", "of_one", "of_one_", "of_tensors",
+    "of_tensors_", "of_two", "of_two_", "tensor_or_number", "wrong_argument", "wrong_arguments",
 ]  # fmt: skip
 
 NUMBERS = (int, float, bool, np.number, np.bool_)
 S = TypeVar("S", bound=Array)
 
 
-class WrongArgument(TypeError):
-    """An argument is of a type that a method does not take; torch's sentence for the method.
+def wrong_argument(name: str, argument: str, value: Any, position: int = 1) -> TypeError:
+    """torch's sentence for an argument that is no tensor; ``function`` counts one more."""
 
-    ``of_function`` is the one for the function of that name, whose arguments are one more.
-    """
-
-    def __init__(
-        self, name: str, argument: str, value: Any, position: int = 1, overloaded: bool = False
-    ) -> None:
-        self.given = (name, argument, value, position, overloaded)
-        super().__init__(self._sentence(0))
-
-    def _sentence(self, more: int) -> str:
-        name, argument, value, position, overloaded = self.given
-        got = type(value).__name__
-        if overloaded:
-            before = ["Tensor"] * (position - 1 + more)
-            return (
-                f"{name}() received an invalid combination of arguments - got "
-                f"({', '.join([*before, got])}), but expected one of:\n"
-                f"  {argument} as a tensor or a number, not {value!r}"
-            )
+    def sentence(more: int) -> str:
         return (
             f"{name}(): argument '{argument}' (position {position + more}) must be Tensor, "
-            f"not {got}\n  torch.tensor(...) makes one"
+            f"not {type(value).__name__}\n  torch.tensor(...) makes one"
         )
 
-    def of_function(self) -> TypeError:
-        """The same of torch's function."""
-        return TypeError(self._sentence(1))
+    return _for_both(sentence(0), sentence(1))
+
+
+def wrong_arguments(name: str, expected: str, *given: Any, **named: Any) -> TypeError:
+    """torch's sentence for arguments that fit none of a method's forms; of a function, too."""
+
+    def sentence(*before: str) -> str:
+        kinds = [type(value).__name__ for value in given]
+        kinds += [f"{key}={type(value).__name__}" for key, value in named.items()]
+        got = ", ".join([*before, *kinds]) + (", " if named and not before and not given else "")
+        return (
+            f"{name}() received an invalid combination of arguments - got ({got}), but expected "
+            f"one of:\n  {expected}"
+        )
+
+    return _for_both(sentence(), sentence("Tensor"))
+
+
+def _for_both(method: str, function: str) -> TypeError:
+    error = TypeError(method)
+    vars(error)["of_function"] = TypeError(function)
+    return error
 
 
 def must_be(name: str, argument: str, value: Any, position: int = 1) -> Any:
     """``value``, which must be a tensor: else TypeError with torch's sentence."""
     if not isinstance(value, Array):
-        raise WrongArgument(name, argument, value, position)
+        raise wrong_argument(name, argument, value, position)
     return value
 
 
@@ -71,6 +72,11 @@ def number(op: Op, value: Any, like: Array) -> Array:
     as torch's kernels do.
     """
     dtype = like.dtype
+    if op is sub or op is rsub_number:
+        if isinstance(value, (bool, np.bool_)):
+            refuse_bools(dtypes.bool_, dtype)
+    elif op is div and not dtype.is_floating_point:
+        return constant(float(value), dtype)
     if dtype.itemsize == 2 and op in (mul, div) and like.shape and dtype.is_floating_point:
         dtype = dtypes.float32
     return constant(value, dtype)
@@ -82,7 +88,9 @@ def tensor_or_number(name: str, op: Op, value: Any, like: Array, overloaded: boo
         return value
     if isinstance(value, NUMBERS):
         return number(op, value, like)
-    raise WrongArgument(name, "other", value, 1, overloaded)
+    if overloaded:
+        raise wrong_arguments(name, "(Tensor or Number other)", value)
+    raise wrong_argument(name, "other", value)
 
 
 def alike(op: Op, *tensors: Any) -> Any:
@@ -90,7 +98,7 @@ def alike(op: Op, *tensors: Any) -> Any:
 
     A tensor of no axes beside 16-bit floats stays as it is in products and quotients: see above.
     """
-    if op is sub or op is rsub:
+    if op in (sub, rsub, rsub_number):
         refuse_bools(tensors[0].dtype, tensors[1].dtype)
     wanted = common_type(*[(x.dtype, x.shape) for x in tensors])
     if wanted.itemsize == 2 and wanted.is_floating_point and op in (mul, div):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from tatamu import missing
 from tatamu.autograd import no_grad
 from tatamu.tensor import Tensor
 
@@ -118,3 +120,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """
     bound = math.sqrt(3.0) * gain * math.sqrt(2.0 / sum(fans(tensor.shape)))
     return uniform_(tensor, -bound, bound)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn.init", __name__)

@@ -27,6 +27,7 @@ __all__ = [
     "as_floats",
     "common_type",
     "constant",
+    "fitting",
     "floating",
     "full",
     "interned",
@@ -194,6 +195,9 @@ def constant(value: Any, like: DType) -> Array:
 
 
 def _scalar(value: Any, dtype: DType) -> Numpy:
+    if isinstance(value, float) and not -_SAFE < value < _SAFE:
+        with np.errstate(over="ignore"):
+            return dtypes.widen(dtypes.narrow(np.asarray(value, dtype.compute), dtype), dtype)
     try:
         return np.asarray(value, dtype.compute)
     except OverflowError:
@@ -201,6 +205,25 @@ def _scalar(value: Any, dtype: DType) -> Numpy:
         if not -(2**63) <= wide < 2**63:
             raise OverflowError("int too big to convert\n  an int64 holds 63 bits") from None
         return np.asarray(wide).astype(dtype.compute)
+
+
+_SAFE = 60000.0  # below it no floating point type overflows
+_INTEGERS = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
+
+
+def fitting(value: Any, dtype: DType) -> int:
+    """A number as one of an integer dtype; those below 0 wrap around where there is no sign.
+
+    RuntimeError with torch's sentence for those that are too large.
+    """
+    whole = int(value)
+    kind = np.iinfo(dtype.numpy)
+    if whole > kind.max or whole < (kind.min if kind.min else -kind.max):
+        raise RuntimeError(
+            f"value cannot be converted to type {_INTEGERS.get(dtype.name, 'int64_t')} without "
+            f"overflow\n  {whole} is not between {kind.min} and {kind.max}"
+        )
+    return int(np.asarray(whole).astype(dtype.numpy))
 
 
 def samples(

@@ -6,6 +6,7 @@ y = angle of (b, a)  da = g b/(a²+b²)    db = -g a/(a²+b²)
 y = √(a² + b²)       da = g a/y          db = g b/y
 y = log(e^a + e^b)   da = g / (1 + e^(b-a))    db likewise         (logaddexp2: 2 in place of e)
 y = a log b          da = g log b        db = g a/b                (0 where a = 0)
+y = a 2^b            da = g 2^b          db = g y log 2
 y = max(a, b), the other one if one is NaN (min likewise)          g to the one chosen
 y = b - a            da = -g             db = g
 y = a/b, floored or towards 0            da = db = 0
@@ -16,6 +17,7 @@ whether b is a tensor or a number: these have two records.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,8 +43,9 @@ from tatamu.ops.pointwise import exp, log
 
 __all__ = [
     "atan2", "copysign", "copysign_number", "div_floor", "div_trunc", "floor_divide", "fmax",
-    "fmin", "fmod", "fmod_number", "heaviside", "hypot", "logaddexp", "logaddexp2", "remainder",
-    "remainder_number", "rsub", "xlogy", "xlogy_by_number", "xlogy_of_number",
+    "fmin", "fmod", "fmod_number", "heaviside", "hypot", "ldexp", "logaddexp", "logaddexp2",
+    "remainder", "remainder_number", "rsub", "rsub_number", "xlogy", "xlogy_by_number",
+    "xlogy_of_number",
 ]  # fmt: skip
 
 Slope = Callable[[Any, Any, Any], Any]
@@ -158,15 +161,21 @@ remainder_number = _left_over(
 fmod = _left_over("fmod", "FmodBackward1", "fmod", _fmod, _less_truncated)
 fmod_number = _left_over("fmod_number", "Fmod", "fmod", _fmod, _less_truncated)
 
-rsub = of_two(
-    "rsub",
-    "RsubBackward1",
-    sub_shape,
-    lambda a, b: np.subtract(b, a),
-    lambda g, a, b: neg(g),
-    _same,
-    NOTHING,
-)
+
+def _reversed(name: str, title: str) -> Op:
+    return of_two(
+        name,
+        title,
+        sub_shape,
+        lambda a, b: np.subtract(b, a),
+        lambda g, a, b: neg(g),
+        _same,
+        NOTHING,
+    )
+
+
+rsub = _reversed("rsub", "Rsub")
+rsub_number = _reversed("rsub_number", "RsubBackward1")
 
 # ---- signs and angles ----
 
@@ -266,6 +275,15 @@ def _xlogy_record(name: str, title: str) -> Op:
 xlogy = _xlogy_record("xlogy", "Xlogy")
 xlogy_of_number = _xlogy_record("xlogy_of_number", "XlogyBackward1")
 xlogy_by_number = _xlogy_record("xlogy_by_number", "XlogyBackward2")
+
+ldexp: Op = of_two(
+    "ldexp",
+    "Ldexp",
+    broadcast_floating,
+    lambda a, b: as_floats(a) * np.exp2(as_floats(b)),
+    lambda g, a, b: mul(g, exp2(b)),
+    lambda g, a, b: times(mul(g, ldexp(a, b)), math.log(2)),
+)
 
 # ---- the larger, the smaller, the step ----
 

@@ -18,6 +18,7 @@ from tatamu.ops.common import (
     as_floats,
     broadcast,
     constant,
+    fitting,
     like_input,
     moved_bytes,
     one_each,
@@ -97,10 +98,8 @@ def _pow_shape(call: Call) -> tuple[Out, ...]:
         if isinstance(exponent, (int, np.integer)) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         dtype = constant(exponent, dtype).dtype
-        if dtype is dtypes.bool_:
-            raise NotImplementedError(
-                "\"pow\" not implemented for 'Bool'\n  x.int() makes numbers of truth values"
-            )
+        if not dtype.is_floating_point and dtype is not dtypes.bool_:
+            fitting(exponent, dtype)
     return (Out(call.shape(0), dtype, like_input(call, call.shape(0))),)
 
 
