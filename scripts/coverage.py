@@ -2,7 +2,7 @@
 
     python scripts/coverage.py [--check]
 
-torch's names are those of tatamu/data/torch_names.json; torch itself is not needed. With --check
+torch's names are those of tatamu/data/torch_names.txt; torch itself is not needed. With --check
 nothing is written, and 1 is the status if the page is not what would be written.
 """
 

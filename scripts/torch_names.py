@@ -1,4 +1,4 @@
-"""Makes tatamu/data/torch_names.json from real PyTorch:
+"""Makes tatamu/data/torch_names.txt from real PyTorch:
 
     python scripts/torch_names.py
 
@@ -9,7 +9,6 @@ and not its own, and docs/coverage.md counts. torch is needed for this alone.
 from __future__ import annotations
 
 import importlib
-import json
 import types
 import warnings
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import torch
 
-OUT = Path(__file__).parent.parent / "tatamu" / "data" / "torch_names.json"
+OUT = Path(__file__).parent.parent / "tatamu" / "data" / "torch_names.txt"
 MODULES = [
     "torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.parameter",
     "torch.nn.utils", "torch.nn.utils.rnn", "torch.nn.utils.parametrize",
@@ -74,9 +73,9 @@ def main() -> None:
     listed = {path: public(path) for path in MODULES}
     names: dict[str, Any] = {path: found for path, found in listed.items() if found}
     names["torch.Tensor"] = sorted(n for n in dir(torch.Tensor) if not n.startswith("_"))
-    lines = [f"{json.dumps(path)}: {json.dumps(' '.join(found))}" for path, found in names.items()]
-    text = ",\n".join([f'"version": "{torch.__version__}"', *lines])
-    OUT.write_text("{\n" + text + "\n}\n", encoding="utf-8")
+    lines = [f"# torch {torch.__version__}"]
+    lines += [f"{path}: {' '.join(found)}" for path, found in names.items()]
+    OUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ lose what the format cannot hold.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,10 @@ class _Default:
 def get_default_dtype() -> DType:
     """The floating point type of what is made from Python floats, and of integers' quotients."""
     return _Default.dtype
+
+
+depending: list[Callable[[], None]] = []
+"""What makes others forget what they keep that depends on the default dtype."""
 
 
 def set_default_dtype(dtype: DType) -> None:

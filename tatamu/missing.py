@@ -1,20 +1,31 @@
 """Names that torch has and tatamu has not: a sentence that says so, and what to use instead.
 
-    __getattr__ = missing.of_module("torch.nn", __name__)
+    __getattr__ = missing.of_module("torch.nn", __name__)   # in a module
+    missing.mark(Tensor, "torch.Tensor")                    # after a class
 
-The names are those of data/torch_names.json, which scripts/torch_names.py makes from torch itself.
+The names are those of data/torch_names.txt, which scripts/torch_names.py makes from torch itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from tatamu import naming
 
-__all__ = ["GROUPS", "Group", "error", "explain", "group_of", "of_module", "torch_names"]
+__all__ = [
+    "GROUPS",
+    "Absent",
+    "Group",
+    "explain",
+    "group_of",
+    "mark",
+    "of_module",
+    "present",
+    "torch_names",
+]
 
 
 class Group(NamedTuple):
@@ -52,7 +63,7 @@ GROUPS = (
     ),
     Group(
         "compilers, tracing and export",
-        r"torch\.(jit|onnx|compiler|export|fx|func)|^(jit|onnx|compiler|export|fx|func|cond|vmap)$"
+        r"torch\.(jit|onnx|compiler|export|fx|func)\b|^(jit|onnx|compiler|export|fx|func|vmap)$|^torch\.cond$"
         r"|Script|^Sym|^sym_|Graph|[a-z]Type$|^(parse|import)_ir|Code$|Compilation|FunctionSchema"
         r"|^library$|overrides|functorch|Trac|^Frozen|^AliasDb$|Python(Dispatch|Function)",
         "tatamu runs a network as it is written; tatamu.profile says which kernels do",
@@ -64,7 +75,7 @@ GROUPS = (
     ),
     Group(
         "Fourier transforms, windows",
-        r"torch\.fft|^fft|stft|_window$",
+        r"torch\.fft\b|^fft|stft|_window$",
         "np.fft and np.hanning take x.numpy()",
     ),
     Group(
@@ -85,6 +96,8 @@ GROUPS = (
     Group(
         "what torch keeps for itself",
         r"Storage$|^storage|_copy$|^[a-z_]*(batch_norm_(stats|elemt|gather|backward)|lock)|_jit|^unsafe"
+        r"|^torch\.[A-Z](?!\w*Tensor$|enerator$|ize$)\w*$|torch_function|_notes$|^GRID_|Broadcasting"
+        r"|^assert_int|boolean_dispatch|^classproperty$|^cpp$|^classes$|^package$|^monitor$|_hook_"
         r"|Logger|Dispatch|Benchmark|^has_(mkl|lapack|openmp)|File(Reader|Writer)|^set_vital|^native_",
         "scripts have no need of it",
     ),
@@ -94,18 +107,18 @@ GROUPS = (
 @cache
 def torch_names() -> dict[str, frozenset[str]]:
     """The public names of torch's modules, and of torch.Tensor."""
-    import json
     from pathlib import Path
 
-    path = Path(__file__).parent / "data" / "torch_names.json"
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    return {module: frozenset(names.split()) for module, names in listed.items()}
+    path = Path(__file__).parent / "data" / "torch_names.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(": ") for line in lines if not line.startswith("#")]
+    return {module: frozenset(names.split()) for module, names in pairs}
 
 
 def group_of(path: str, name: str) -> Group | None:
     """The kind of names that ``path.name`` is one of."""
     for group in GROUPS:
-        if re.search(group.pattern, name) or re.search(group.pattern, path):
+        if re.search(group.pattern, name) or re.search(group.pattern, f"{path}.{name}"):
             return group
     return None
 
@@ -141,13 +154,37 @@ def _in_numpy(path: str, name: str) -> str:
     return f"\n  NumPy has one: torch.from_numpy({place}.{name}(x.numpy()))"
 
 
-def error(path: str, name: str, owner: Any) -> AttributeError:
-    """The error for an attribute of a Tensor that is not there."""
-    kind = type(owner)
-    sentence = f"'{kind.__name__}' object has no attribute '{name}'"
-    reason = explain(path, name, lambda other: hasattr(kind, other))
-    text = f"{sentence}\n  {reason}" if reason else sentence
-    return AttributeError(text, name=name, obj=owner)
+class Absent:
+    """Stands in a class for an attribute that is not there: getting it raises AttributeError.
+
+    A ``__getattr__`` would do the same, but makes every other access to an attribute slower.
+    """
+
+    __slots__ = ("name", "path")
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+
+    def __get__(self, owner: Any, kind: type) -> NoReturn:
+        here = kind if owner is None else owner
+        sentence = f"'{kind.__name__}' object has no attribute '{self.name}'"
+        if owner is None:
+            sentence = f"type object '{kind.__name__}' has no attribute '{self.name}'"
+        reason = explain(self.path, self.name, lambda other: hasattr(kind, other))
+        raise AttributeError(f"{sentence}\n  {reason}", name=self.name, obj=here)
+
+
+def mark(kind: type, path: str) -> None:
+    """Let a class say of each of torch's names that it lacks that it does."""
+    for name in torch_names()[path]:
+        if not hasattr(kind, name):
+            setattr(kind, name, Absent(path, name))
+
+
+def present(kind: type, names: Iterable[str]) -> list[str]:
+    """The names that are attributes of a class, and not only marked."""
+    return [name for name in names if hasattr(kind, name)]
 
 
 def of_module(path: str, module: str) -> Callable[[str], NoReturn]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -41,11 +41,6 @@ class Tensor(Maths, Types, Views):
 
     __slots__ = ()
     __array_priority__ = 1000
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            raise missing.error("torch.Tensor", name, self)
 
     # ---- NumPy and Python ----
 
@@ -124,6 +119,9 @@ class Tensor(Maths, Types, Views):
     def __repr__(self) -> str:
         refresh(self)
         return printing.describe(self)
+
+    def __dir__(self) -> list[str]:
+        return missing.present(type(self), object.__dir__(self))
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any((self == value).array))
@@ -315,3 +313,4 @@ def _rebuild(kind: type[Any], array: Numpy, dtype: DType, requires_grad: Any) ->
 
 
 made.type = Tensor
+missing.mark(Tensor, "torch.Tensor")

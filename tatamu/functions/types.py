@@ -173,6 +173,8 @@ def set_default_dtype(d: DType, /) -> None:
     dtypes.set_default_dtype(d)
     for op in registry().values():  # plans have the dtypes of results in them
         op.plans.clear()
+    for forget in dtypes.depending:
+        forget()
 
 
 def get_default_device() -> device:

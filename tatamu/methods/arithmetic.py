@@ -43,10 +43,10 @@ class Arithmetic(Array):
             if not isinstance(other, NUMBERS):
                 return NotImplemented
             other = number(op, other, self)
-        if other.dtype is self.dtype:
-            return apply(op, None, other, self) if swapped else apply(op, None, self, other)
-        a, b = alike(op, self, other)
-        return apply(op, None, b, a) if swapped else apply(op, None, a, b)
+        if other.dtype is not self.dtype:
+            a, b = alike(op, self, other)
+            return apply(op, None, b, a) if swapped else apply(op, None, a, b)
+        return apply(op, None, other, self) if swapped else apply(op, None, self, other)
 
     def _scaled(self, name: str, op: Op, other: Any, alpha: Any) -> Array:
         """``alpha * other``, for what has this argument."""

@@ -32,12 +32,6 @@ from tatamu.ops.op import Op, apply
 __all__ = ["Logic", "where"]
 
 
-@lru_cache(maxsize=256, typed=True)
-def _bounds(low: Any, high: Any) -> Any:
-    """The one object that stands for these bounds in the attrs of ``clamp``."""
-    return low, high
-
-
 class Logic(Arithmetic):
     """Answers as truth values, bits, and numbers held between bounds."""
 
@@ -223,9 +217,9 @@ class Logic(Arithmetic):
         >>> tatamu.tensor([-2.0, 0.5, 7.0]).clamp(0, 1)
         tensor([0.0000, 0.5000, 1.0000])
         """
-        if _check_bounds("clamp", min, max):
-            return _clamp_by_tensors(_clamp.clamp_between, self, min, max)  # type: ignore[no-any-return]
-        return apply(_clamp.clamp, *_clamp_by_numbers(self, min, max))  # type: ignore[no-any-return]
+        if isinstance(min, Array) or isinstance(max, Array):
+            return _clamp_by_tensors("clamp", _clamp.clamp_between, self, min, max)  # type: ignore[no-any-return]
+        return apply(_clamp.clamp, *_clamp_by_numbers("clamp", self, min, max))  # type: ignore[no-any-return]
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """As ``clamp``, in place."""
@@ -241,9 +235,9 @@ class Logic(Arithmetic):
 
     def clamp_min(self, min: Any) -> Self:
         """Each element, or ``min`` if it is less."""
-        if _check_bounds("clamp_min", min, None):
-            return _clamp_by_tensors(_clamp.clamp_above, self, min, None)  # type: ignore[no-any-return]
-        return apply(_clamp.clamp_min, *_clamp_by_numbers(self, min, None))  # type: ignore[no-any-return]
+        if isinstance(min, Array):
+            return _clamp_by_tensors("clamp_min", _clamp.clamp_above, self, min, None)  # type: ignore[no-any-return]
+        return apply(_clamp.clamp_min, *_clamp_by_numbers("clamp_min", self, min, None))  # type: ignore[no-any-return]
 
     def clamp_min_(self, min: Any) -> Self:
         """As ``clamp_min``, in place."""
@@ -251,25 +245,26 @@ class Logic(Arithmetic):
 
     def clamp_max(self, max: Any) -> Self:
         """Each element, or ``max`` if it is more."""
-        if _check_bounds("clamp_max", None, max):
-            return _clamp_by_tensors(_clamp.clamp_below, self, None, max)  # type: ignore[no-any-return]
-        return apply(_clamp.clamp_max, *_clamp_by_numbers(self, None, max))  # type: ignore[no-any-return]
+        if isinstance(max, Array):
+            return _clamp_by_tensors("clamp_max", _clamp.clamp_below, self, None, max)  # type: ignore[no-any-return]
+        return apply(_clamp.clamp_max, *_clamp_by_numbers("clamp_max", self, None, max))  # type: ignore[no-any-return]
 
     def clamp_max_(self, max: Any) -> Self:
         """As ``clamp_max``, in place."""
         return self._clamp_in_place("clamp_max_", _clamp.clamp_max, _clamp.clamp_below, None, max)
 
     def _clamp_in_place(self, name: str, numbers: Op, tensors: Op, low: Any, high: Any) -> Self:
-        if _check_bounds(name, low, high):
+        if isinstance(low, Array) or isinstance(high, Array):
+            _check_bounds(name, low, high)
             given = [None if b is None else cast(b, self.dtype) for b in (low, high)]
             return write(tensors, None, self, *given)  # type: ignore[arg-type]
-        dtype = _with_bounds(self.dtype, low, high)
-        if dtype is not self.dtype and dtypes.category(dtype) > dtypes.category(self.dtype):
+        bounds, x = _clamp_by_numbers(name, self, low, high)
+        if dtypes.category(x.dtype) > dtypes.category(self.dtype):
             raise RuntimeError(
-                f"result type {dtype.legacy_name} can't be cast to the desired output type "
-                f"{self.dtype.c_name}"
+                f"result type {x.dtype.legacy_name} can't be cast to the desired output type "
+                f"{self.dtype.c_name}\n  the tensor holds {self.dtype}"
             )
-        return write(numbers, _fitting(self.dtype, low, high), self)
+        return write(numbers, bounds, self)
 
     # ---- choices and writes ----
 
@@ -347,45 +342,53 @@ def _beside(value: Any, x: Array) -> Array:
     return number
 
 
-def _check_bounds(name: str, low: Any, high: Any) -> bool:
-    """Whether the bounds are tensors; torch's sentences for what they may not be."""
-    named = {"max": high, "min": low}
-    given = {key: bound for key, bound in named.items() if bound is not None}
+def _check_bounds(name: str, low: Any, high: Any) -> None:
+    """torch's sentences for no bounds, and for what are neither tensors nor numbers."""
+    given = {key: bound for key, bound in (("max", high), ("min", low)) if bound is not None}
     if not given:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    tensors = [isinstance(bound, Array) for bound in given.values()]
-    numbers = [isinstance(bound, NUMBERS) for bound in given.values()]
-    if not all(tensors) and not all(numbers):
-        raise wrong_arguments(name, "(Tensor min, Tensor max)\n  (Number min, Number max)", **given)
-    return all(tensors)
+    for kind in (Array, NUMBERS):
+        if all([isinstance(bound, kind) for bound in given.values()]):
+            return
+    raise wrong_arguments(name, "(Tensor min, Tensor max)\n  (Number min, Number max)", **given)
 
 
-def _with_bounds(dtype: DType, *bounds: Any) -> DType:
-    for bound in bounds:
+@lru_cache(maxsize=256, typed=True)
+def _held(dtype: DType, low: Any, high: Any) -> tuple[DType, tuple[Any, Any]]:
+    """The dtype that numbers are held in by these bounds, and the bounds in it.
+
+    Plans are looked up by the identity of the bounds, so the same ones are always given.
+    """
+    for bound in (low, high):
         if bound is not None:
             dtype = constant(bound, dtype).dtype
-    return dtype
-
-
-def _fitting(dtype: DType, low: Any, high: Any) -> Any:
-    """The bounds in a dtype; integers too small for it wrap around as torch's do."""
     if dtype.is_floating_point:
-        return _bounds(low, high)
+        return dtype, (low, high)
     if dtype is dtypes.bool_:
         kind = "_min" if high is None else "_max" if low is None else ""
         raise NotImplementedError(
             f"\"clamp{kind}_scalar_cpu\" not implemented for 'Bool'\n"
             "  bounds that are whole numbers make them of truth values"
         )
-    return _bounds(*[None if b is None else fitting(b, dtype) for b in (low, high)])
+    least, most = (None if b is None else fitting(b, dtype) for b in (low, high))
+    return dtype, (least, most)
 
 
-def _clamp_by_numbers(x: Array, low: Any, high: Any) -> Any:
-    dtype = _with_bounds(x.dtype, low, high)
-    return _fitting(dtype, low, high), cast(x, dtype)
+dtypes.depending.append(_held.cache_clear)
 
 
-def _clamp_by_tensors(op: Op, x: Array, low: Any, high: Any) -> Any:
+def _clamp_by_numbers(name: str, x: Array, low: Any, high: Any) -> Any:
+    if type(low) not in _PLAIN or type(high) not in _PLAIN or (low is None and high is None):
+        _check_bounds(name, low, high)
+    dtype, bounds = _held(x.dtype, low, high)
+    return bounds, cast(x, dtype)
+
+
+_PLAIN = (float, int, type(None))
+
+
+def _clamp_by_tensors(name: str, op: Op, x: Array, low: Any, high: Any) -> Any:
+    _check_bounds(name, low, high)
     bounds = [b for b in (low, high) if b is not None]
     given = iter(alike(op, x, *bounds))
     return apply(op, None, next(given), *[None if b is None else next(given) for b in (low, high)])
