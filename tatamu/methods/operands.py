@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tatamu import dtypes
+from tatamu.dtypes import DType
 from tatamu.ops.arithmetic import div, mul, refuse_bools, sub
 from tatamu.ops.array import Array
 from tatamu.ops.cast import cast
@@ -22,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 NUMBERS = (int, float, bool, np.number, np.bool_)
+_PLAIN = (int, float)
 S = TypeVar("S", bound=Array)
 
 
@@ -65,6 +68,12 @@ def must_be(name: str, argument: str, value: Any, position: int = 1) -> Any:
     return value
 
 
+@lru_cache(maxsize=256, typed=True)
+def _kept(value: float, dtype: DType) -> Array:
+    """A number that was used before: nobody writes to it, for nobody else has it."""
+    return constant(value, dtype)
+
+
 def number(op: Op, value: Any, like: Array) -> Array:
     """A number as a tensor of no axes beside ``like``.
 
@@ -72,6 +81,9 @@ def number(op: Op, value: Any, like: Array) -> Array:
     as torch's kernels do.
     """
     dtype = like.dtype
+    # 0.0 and -0.0 are one key.
+    if dtype.itemsize >= 4 and dtype.is_floating_point and type(value) in _PLAIN and value:
+        return _kept(value, dtype)
     if op is sub or op is rsub_number:
         if isinstance(value, (bool, np.bool_)):
             refuse_bools(dtypes.bool_, dtype)
