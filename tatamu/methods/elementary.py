@@ -188,6 +188,12 @@ class Elementary(Array):
         """The ``n``-th derivative of the digamma function at each element."""
         return special.polygamma(n, self)  # type: ignore[no-any-return]
 
+    def polygamma_(self, n: int) -> Self:
+        """As ``polygamma``, in place."""
+        if n == 0:
+            return write(special.digamma, None, self)
+        return write(special.polygamma_op, interned((n,)), self)
+
     def nan_to_num(
         self, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
     ) -> Self:

@@ -121,6 +121,10 @@ class Types(Array):
         """Whether the one element is not 0; RuntimeError if there are more or none."""
         return self.__bool__()  # type: ignore[attr-defined]
 
+    def is_same_size(self, other: Array) -> Any:
+        """Whether another tensor has the same shape."""
+        return self.shape == other.shape
+
     def is_inference(self) -> Any:
         """Whether the tensor was made in inference mode, which leaves no mark on tensors here."""
         return False
