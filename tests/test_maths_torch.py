@@ -49,7 +49,8 @@ def namespace() -> dict[str, Any]:
     x = tatamu.tensor([0.75, 0.25], requires_grad=True)
     y = tatamu.tensor([0.5, 2.0])
     return {
-        "torch": Torch(), "np": np, "x": x, "y": y, "print_": repr,
+        "torch": Torch(), "np": np, "x": x, "y": y, "print_": repr, "T": tatamu.tensor,
+        "cl": tatamu.ones(2, 3, 4, 5).permute(0, 3, 1, 2),
         "ALL": [getattr(tatamu, d) for d in cases.DTYPES],
     }  # fmt: skip
 

@@ -10,8 +10,6 @@ from tatamu.dtypes import DType, strided
 from tatamu.methods.views import MemoryFormat, preserve_format
 from tatamu.ops.array import Array
 from tatamu.ops.cast import cast
-from tatamu.ops.op import apply
-from tatamu.ops.reshape import clone
 
 __all__ = ["Types"]
 
@@ -41,7 +39,7 @@ class Types(Array):
         memory_format: MemoryFormat = options.get("memory_format") or preserve_format
         if memory_format is not preserve_format:
             x = x.contiguous(memory_format)  # type: ignore[attr-defined]
-        return apply(clone, None, x) if copy and x is self else x
+        return x.clone() if copy and x is self else x  # type: ignore[attr-defined, no-any-return]
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of the tensor's type, or the tensor in another: a dtype or such a name.
