@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import TYPE_CHECKING, Any
 
-from tatamu import autograd, cuda, missing, nn, ops
+from tatamu import autograd, cuda, missing, nn, ops, random
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -21,10 +21,6 @@ from tatamu.creation import (
     full_like,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randn,
-    randn_like,
     tensor,
     zeros,
     zeros_like,
@@ -52,10 +48,14 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.functions import arithmetic, elementary, logic, maths, reductions, types, views
+from tatamu.functions import dropout as dropout_functions
+from tatamu.functions import random as random_functions
 from tatamu.functions.arithmetic import *
+from tatamu.functions.dropout import *
 from tatamu.functions.elementary import *
 from tatamu.functions.logic import *
 from tatamu.functions.maths import *
+from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.types import *
 from tatamu.functions.views import *
@@ -71,7 +71,15 @@ from tatamu.profiling import (
     set_packed_limit,
     tune,
 )
-from tatamu.random import Generator, initial_seed, manual_seed, seed
+from tatamu.random import (
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -87,6 +95,7 @@ __all__ = [
     "channels_last",
     "contiguous_format",
     "cuda",
+    "default_generator",
     "device",
     "double",
     "dtype",
@@ -104,6 +113,7 @@ __all__ = [
     "full",
     "full_like",
     "get_num_threads",
+    "get_rng_state",
     "half",
     "initial_seed",
     "int",
@@ -123,14 +133,12 @@ __all__ = [
     "packed_memory",
     "preserve_format",
     "profile",
-    "rand",
-    "rand_like",
-    "randn",
-    "randn_like",
+    "random",
     "seed",
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
     "short",
@@ -142,8 +150,15 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-for family in (arithmetic, elementary, logic, maths, reductions, types, views):
-    __all__ += family.__all__
+__all__ += arithmetic.__all__
+__all__ += dropout_functions.__all__
+__all__ += elementary.__all__
+__all__ += logic.__all__
+__all__ += maths.__all__
+__all__ += random_functions.__all__
+__all__ += reductions.__all__
+__all__ += types.__all__
+__all__ += views.__all__
 
 __version__ = "0.1.0"
 

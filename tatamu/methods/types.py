@@ -39,7 +39,7 @@ class Types(Array):
         memory_format: MemoryFormat = options.get("memory_format") or preserve_format
         if memory_format is not preserve_format:
             x = x.contiguous(memory_format)  # type: ignore[attr-defined]
-        return x.clone() if copy and x is self else x  # type: ignore[attr-defined, no-any-return]
+        return x.clone() if copy and x is self else x  # type: ignore[attr-defined]
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of the tensor's type, or the tensor in another: a dtype or such a name.
