@@ -9,8 +9,17 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import TYPE_CHECKING, Any
 
-from tatamu import autograd, cuda, missing, nn, ops, random
-from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu import autograd, backends, cuda, jit, missing, nn, ops, random, version
+from tatamu.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -47,23 +56,37 @@ from tatamu.dtypes import float64 as double
 from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
-from tatamu.functions import arithmetic, elementary, logic, maths, reductions, types, views
+from tatamu.functions import (
+    arithmetic,
+    elementary,
+    gathering,
+    joining,
+    logic,
+    maths,
+    reductions,
+    types,
+    views,
+)
 from tatamu.functions import dropout as dropout_functions
 from tatamu.functions import random as random_functions
 from tatamu.functions.arithmetic import *
 from tatamu.functions.dropout import *
 from tatamu.functions.elementary import *
+from tatamu.functions.gathering import *
+from tatamu.functions.joining import *
 from tatamu.functions.logic import *
 from tatamu.functions.maths import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.types import *
 from tatamu.functions.views import *
+from tatamu.interop import from_torch, install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.printing import set_printoptions
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -81,6 +104,7 @@ from tatamu.random import (
 )
 from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
+from tatamu.version import OWN as __version__
 
 __all__ = [
     "Generator",
@@ -90,6 +114,7 @@ __all__ = [
     "arange",
     "as_tensor",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "channels_last",
@@ -110,18 +135,26 @@ __all__ = [
     "float64",
     "forget_tuned",
     "from_numpy",
+    "from_torch",
     "full",
     "full_like",
     "get_num_threads",
     "get_rng_state",
     "half",
+    "inference_mode",
     "initial_seed",
+    "install",
     "int",
     "int8",
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
+    "jit",
     "layout",
     "long",
     "manual_seed",
@@ -138,6 +171,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_printoptions",
     "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
@@ -146,6 +180,8 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "uninstall",
+    "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
@@ -154,13 +190,13 @@ __all__ += arithmetic.__all__
 __all__ += dropout_functions.__all__
 __all__ += elementary.__all__
 __all__ += logic.__all__
+__all__ += gathering.__all__
+__all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += types.__all__
 __all__ += views.__all__
-
-__version__ = "0.1.0"
 
 
 if not TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""torch.cuda where there is none: questions are answered with no, the rest raises torch's sentence.
+"""``torch.cuda`` on a machine where kernels run on the processor: there is no CUDA device.
 
->>> is_available(), device_count()
-(False, 0)
+Scripts ask ``is_available()`` and go on without; whoever needs a device is told as torch's own
+build for processors tells it.
 """
 
 from __future__ import annotations
@@ -27,98 +27,72 @@ __all__ = [
     "max_memory_reserved",
     "memory_allocated",
     "memory_reserved",
+    "seed",
+    "seed_all",
+    "set_device",
     "synchronize",
 ]
 
 
+def _absent(*_: Any, **__: Any) -> NoReturn:
+    """AssertionError: there is no CUDA device to ask."""
+    raise AssertionError(
+        "Torch not compiled with CUDA enabled\n"
+        "  tatamu runs on the processor; torch.cuda.is_available() is False\n"
+        "  device='cpu' fits, or device = 'cuda' if torch.cuda.is_available() else 'cpu'"
+    )
+
+
+current_device = get_device_capability = get_device_name = get_device_properties = _absent
+init = set_device = synchronize = _absent
+
+
 def is_available() -> bool:
-    """Whether there is a GPU to use: no."""
+    """False."""
     return False
 
 
 def is_initialized() -> bool:
-    """Whether CUDA's state has been made: no."""
+    """False."""
     return False
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """Whether a GPU computes in bfloat16: there is none."""
+    """False."""
     return False
 
 
 def device_count() -> int:
-    """How many GPUs there are: none."""
+    """0."""
     return 0
-
-
-def empty_cache() -> None:
-    """Nothing is cached."""
 
 
 def manual_seed(seed: int) -> None:
-    """There is no generator of a GPU to seed."""
+    """Nothing: no device draws numbers. ``tatamu.manual_seed`` seeds the processor's generator."""
 
 
 def manual_seed_all(seed: int) -> None:
-    """There are no generators of GPUs to seed."""
+    """Nothing, as ``manual_seed``."""
+
+
+def seed() -> None:
+    """Nothing, as ``manual_seed``."""
+
+
+def seed_all() -> None:
+    """Nothing, as ``manual_seed``."""
+
+
+def empty_cache() -> None:
+    """Nothing: no device holds memory."""
 
 
 def memory_allocated(device: Any = None) -> int:
-    """Bytes in use on a GPU: none."""
+    """0."""
     return 0
 
 
-def max_memory_allocated(device: Any = None) -> int:
-    """The most bytes that were in use on a GPU: none."""
-    return 0
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Bytes kept on a GPU: none."""
-    return 0
-
-
-def max_memory_reserved(device: Any = None) -> int:
-    """The most bytes that were kept on a GPU: none."""
-    return 0
-
-
-def _refuse() -> NoReturn:
-    raise AssertionError(
-        "Torch not compiled with CUDA enabled\n"
-        "  tatamu computes on the CPU only; torch.cuda.is_available() is False"
-    )
-
-
-def init() -> None:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
-
-def synchronize(device: Any = None) -> None:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
-
-def current_device() -> int:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
-
-def get_device_name(device: Any = None) -> str:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
-
-def get_device_capability(device: Any = None) -> tuple[int, int]:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
-
-def get_device_properties(device: Any = None) -> Any:
-    """AssertionError: there is no CUDA."""
-    _refuse()
-
+max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
 
 if not TYPE_CHECKING:
     __getattr__ = missing.of_module("torch.cuda", __name__)
