@@ -24,7 +24,6 @@ __all__ = [
     "iinfo",
     "is_complex",
     "is_floating_point",
-    "is_nonzero",
     "is_same_size",
     "is_signed",
     "promote_types",
@@ -203,12 +202,6 @@ def is_signed(input: Tensor) -> Any:
     """Whether the tensor's dtype has negative numbers."""
     must_be_tensor("is_signed", input)
     return input.dtype.is_signed
-
-
-def is_nonzero(input: Tensor) -> Any:
-    """Whether the one element is not 0; RuntimeError if there are more or none."""
-    must_be_tensor("is_nonzero", input)
-    return bool(input)
 
 
 def is_same_size(input: Tensor, other: Tensor) -> Any:

@@ -123,10 +123,6 @@ class Types(Array):
         """Whether another tensor has the same shape."""
         return self.shape == other.shape
 
-    def is_inference(self) -> Any:
-        """Whether the tensor was made in inference mode, which leaves no mark on tensors here."""
-        return False
-
     def is_conj(self) -> Any:
         """Whether the numbers are lazily conjugated: never, for they are real."""
         return False
