@@ -1,16 +1,29 @@
-"""Parameter: a tensor that a module trains."""
+"""Parameter: a tensor that a module trains; Buffer: one that it keeps; and those without a shape."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from tatamu.creation import empty
+from tatamu.dtypes import DType
 from tatamu.ops.array import Array
 from tatamu.printing import describe
 from tatamu.tensor import Tensor
 
-__all__ = ["Parameter"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "UninitializedTensorMixin",
+    "is_lazy",
+]
 
 
 class Parameter(Tensor):
     """A leaf that requires grad and that a Module finds among its attributes.
+
+    Raises RuntimeError for integers that are to require grad.
 
     >>> import tatamu
     >>> Parameter(tatamu.zeros(2))
@@ -20,11 +33,141 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Array, requires_grad: bool = True) -> None:
-        super().__init__(
-            data.storage, data.offset, data.shape, data.strides, data.dtype, data._array
-        )
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        _alias(self, empty(0) if data is None else data)
+        if requires_grad and not self.dtype.is_floating_point:
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients\n"
+                f"  the data is {self.dtype}; Parameter(data, requires_grad=False) keeps it so"
+            )
         self._requires_grad = requires_grad
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + describe(self)
+
+
+def _alias(own: Tensor, data: Any) -> None:
+    """Have ``own`` stand over the memory of ``data``."""
+    if not isinstance(data, Array):
+        raise AttributeError(
+            f"'{type(data).__name__}' object has no attribute 'detach'\n"
+            "  a parameter is made of a tensor: Parameter(torch.tensor(...))"
+        )
+    Tensor.__init__(
+        own, data.storage, data.offset, data.shape, data.strides, data.dtype, data._array
+    )
+
+
+class Buffer(Tensor):
+    """A tensor that a Module keeps among its buffers when it is assigned to an attribute.
+
+    >>> import tatamu
+    >>> Buffer(tatamu.ones(2))
+    tensor([1., 1.])
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        _alias(self, empty(0) if data is None else data)
+        self._requires_grad = data is not None and data.requires_grad
+        self.persistent = persistent
+
+
+_SHAPE = Array.shape  # the slot that the property below hides
+
+
+class UninitializedTensorMixin(Tensor):
+    """A tensor that has a dtype and will have a shape; ``materialize`` gives it one."""
+
+    __slots__ = ()
+    cls_to_become: type[Tensor] = Tensor
+
+    def _begin(self, dtype: DType | None, requires_grad: bool) -> None:
+        start = empty(0) if dtype is None else empty(0, dtype=dtype)
+        Tensor.__init__(self, start.storage, 0, start.shape, start.strides, start.dtype)
+        self._requires_grad = requires_grad
+
+    def materialize(self, shape: Any, device: Any = None, dtype: DType | None = None) -> None:
+        """Take a shape, and become what this stands for. The numbers are whatever was there."""
+        made = empty(shape, dtype=dtype or self.dtype)
+        self.__class__ = self.cls_to_become
+        self.dtype = made.dtype
+        self.data = made
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        """Not there yet: RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        _SHAPE.__set__(self, value)  # type: ignore[attr-defined]
+
+    def share_memory_(self) -> Any:
+        """Not without memory: RuntimeError."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def detach(self) -> Any:
+        """The tensor itself: there is nothing to detach."""
+        return self
+
+    def to(self, *targets: Any, **options: Any) -> Any:
+        """Another dtype for the numbers to come."""
+        dtypes = [target for target in (*targets, options.get("dtype")) if isinstance(target, DType)]
+        return type(self)(self._requires_grad, None, dtypes[-1] if dtypes else self.dtype)
+
+    def copy_(self, source: Any) -> Any:
+        """Nothing yet, if the other has no shape either."""
+        return self if is_lazy(source) else super().copy_(source)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._requires_grad, None, self.dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copy = type(self)(self._requires_grad, None, self.dtype)
+        memo[id(self)] = copy
+        return copy
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape the first input will tell.
+
+    >>> UninitializedParameter()
+    <UninitializedParameter>
+    """
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __init__(
+        self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        self._begin(dtype, requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin):
+    """A buffer whose shape the first input will tell."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        self._begin(dtype, requires_grad)
+
+
+def is_lazy(tensor: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(tensor, UninitializedTensorMixin)
