@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tatamu import naming
+
 __all__ = [
     "BY_NAME",
     "DType",
@@ -32,6 +34,7 @@ __all__ = [
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+@naming.known_as("dtype")
 class DType:
     """One element type. Instances are singletons and compare by identity.
 
@@ -69,7 +72,7 @@ class DType:
         self.c_name = c_name
 
     def __repr__(self) -> str:
-        return f"tatamu.{self.name}"
+        return f"{naming.prefix}.{self.name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _by_name, (self.name,)

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tatamu import autograd, dtypes, printing
+from tatamu import autograd, dtypes, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.maths import Maths
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
@@ -26,6 +26,7 @@ __all__ = ["Tensor"]
 T = TypeVar("T", bound=Array)
 
 
+@naming.known_as("Tensor")
 class Tensor(Maths, Views):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 

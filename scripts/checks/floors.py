@@ -17,7 +17,7 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
-    ("errors", "dtypes", "version", "data"),
+    ("errors", "naming", "dtypes", "version", "data"),
     ("geometry",),
     ("stage",),
     ("kernels",),

@@ -8,7 +8,7 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
 from tatamu.geometry.padding import Padded
-from tatamu.geometry.phases import Phase, phases
+from tatamu.geometry.phases import Phase, apart, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.resize import Resampling, resized
@@ -33,6 +33,7 @@ __all__ = [
     "Resampling",
     "Window",
     "adaptive_bins",
+    "apart",
     "fold",
     "parameter_formula",
     "phases",

@@ -13,7 +13,7 @@ from math import gcd
 
 from tatamu.geometry.window import Window
 
-__all__ = ["Phase", "phases"]
+__all__ = ["Phase", "apart", "phases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,18 @@ def phases(window: Window, size: int, out: int) -> tuple[Phase, ...]:
     1 3 (2, 0) (0, 0) 0 4
     """
     return tuple(_phase(window, size, out, first) for first in range(min(window.stride, out)))
+
+
+def apart(window: Window, size: int, out: int) -> bool:
+    """Whether each input of a transposed axis makes outputs that no other input has a part in.
+
+    There are as many phases then as taps, each of one tap, and together they are the outputs in
+    order: those of one input lie next to one another.
+
+    >>> apart(Window(2, stride=2), 4, 8), apart(Window(3, stride=2), 4, 9)
+    (True, False)
+    """
+    return window == Window(window.stride, window.stride) and out == size * window.stride
 
 
 def _phase(window: Window, size: int, out: int, first: int) -> Phase:

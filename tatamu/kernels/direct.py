@@ -30,6 +30,10 @@ BLOCK_CHANNELS = 128
 ITEM_FLOPS = 4_000_000
 ITEM_TILES = 48
 
+# While all panels of weights take no more than this, each chunk of the picture is met by all of
+# them in turn: the picture passes through the second cache once, and the weights stay there.
+RESIDENT_BYTES = 512 * 1024
+
 # Channels up to which planar (NCHW) data is read as it lies.
 PLANAR_CHANNELS = 4
 
@@ -218,9 +222,12 @@ def plan(problem: ConvProblem, target: Target) -> DirectPlan:
     patch = kernel_rows * (inputs if planar else block) * int(segments[:, 3].max())
     scratch = -(-(tile.pixels * panel + patch) // 16) * 16
     chunks = -(-tiles // chunk)
+    weights = panels * panel * inputs * taps * problem.itemsize
+    panel_step, chunk_step = (1, panels) if weights <= RESIDENT_BYTES else (chunks, 1)
     numbers = {
         "tiles": tiles, "row_segments": len(segments), "chunk_tiles": chunk, "chunks": chunks,
         "panels": panels, "groups": spec.groups,
+        "panel_step": panel_step, "chunk_step": chunk_step,
         "x_n": x_n, "x_g": inputs * x_c, "x_w": x_w,
         "x_two": x_two, "x_block": block, "step": spec.stride[-1],
         "y_n": problem.y_steps[0], "y_w": problem.y_steps[-1],

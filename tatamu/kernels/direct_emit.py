@@ -100,8 +100,10 @@ def least_waste(target: Target, needed: int) -> tuple[int, int]:
 
 
 NUMBERS = (
-    # work item i is ((image * groups + group) * panels + panel) * chunks + chunk
+    # work item i is (image * groups + group) * panels * chunks + panel * panel_step
+    # + chunk * chunk_step; of the two steps one is 1
     "tiles", "row_segments", "chunk_tiles", "chunks", "panels", "groups",
+    "panel_step", "chunk_step",
     # input strides, in elements: image, group, pixel, second loop, block
     "x_n", "x_g", "x_w", "x_two", "x_block",
     "step",  # from one output pixel to the next, in input pixels
@@ -231,11 +233,10 @@ def _gather(m: Module, t: Type) -> Function:
 def _item(f: Function, a: Arguments, item: Value, tile: Tile, t: Type, pieces: _Pieces) -> None:
     """One work item: a chunk of the tiles of one panel of output channels of one image."""
     width = tile.channels
-    panel_index = item // a.chunks
-    group_index = panel_index // a.panels
+    group_index = item // (a.panels * a.chunks)
     image = group_index // a.groups
-    panel, group = panel_index % a.panels, group_index % a.groups
-    first = item % a.chunks * a.chunk_tiles
+    panel, group = item // a.panel_step % a.panels, group_index % a.groups
+    first = item // a.chunk_step % a.chunks * a.chunk_tiles
     last = f.min(first + a.chunk_tiles, a.tiles)
     all_panels = group * a.panels + panel
     scratch = a.pointer("scratch").at(f.args.worker * a.scratch_size)

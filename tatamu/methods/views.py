@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Self
 
+from tatamu import naming
 from tatamu.ops.array import Array
 from tatamu.ops.expand import expand
 from tatamu.ops.index import index
@@ -18,6 +19,7 @@ from tatamu.ops.reshape import clone, reshape, reshape_view, with_strides
 __all__ = ["Views", "channels_last", "contiguous_format", "preserve_format", "sizes"]
 
 
+@naming.known_as("memory_format")
 class MemoryFormat:
     """An order for the elements to lie in."""
 
@@ -25,7 +27,7 @@ class MemoryFormat:
         self.name = name
 
     def __repr__(self) -> str:
-        return f"tatamu.{self.name}"
+        return f"{naming.prefix}.{self.name}"
 
 
 contiguous_format = MemoryFormat("contiguous_format")
@@ -262,7 +264,7 @@ class Views(Array):
         new = len(wanted) - len(own)
         if new < 0:
             raise RuntimeError(
-                f"expand(tatamu.{self.dtype.legacy_name}Tensor{{{list(own)}}}, "
+                f"expand({naming.prefix}.{self.dtype.legacy_name}Tensor{{{list(own)}}}, "
                 f"size={wanted}): the number of sizes provided ({len(wanted)}) "
                 f"must be greater or equal to the number of dimensions in the tensor ({len(own)})"
             )

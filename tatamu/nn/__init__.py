@@ -27,7 +27,7 @@ from tatamu.nn.activation import (
     Tanhshrink,
     Threshold,
 )
-from tatamu.nn.containers import Sequential
+from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.module import Module
@@ -59,7 +59,8 @@ from tatamu.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from tatamu.nn.parameter import Parameter
+from tatamu.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+from tatamu.nn.parameter_containers import ParameterDict, ParameterList
 from tatamu.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -109,6 +110,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -148,8 +150,12 @@ __all__ = [
     "MaxUnpool3d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "PReLU",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "RReLU",
@@ -173,6 +179,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

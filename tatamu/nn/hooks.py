@@ -138,7 +138,10 @@ def register_module_forward_hook(
     hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call ``hook(module, inputs, output)`` after the forward of every module there is."""
-    marks = ((everywhere.forward_with_kwargs, with_kwargs), (everywhere.forward_always, always_call))
+    marks = (
+        (everywhere.forward_with_kwargs, with_kwargs),
+        (everywhere.forward_always, always_call),
+    )
     return _entered(everywhere.forward, hook, marks)
 
 

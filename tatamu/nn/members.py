@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tatamu import naming
 from tatamu.ops.array import Array
 
 __all__ = ["Members", "typename"]
@@ -94,7 +95,7 @@ def typename(value: Any) -> str:
     ('tatamu.FloatTensor', 'int', 'list.append')
     """
     if isinstance(value, Array):
-        return f"tatamu.{value.dtype.legacy_name}Tensor"
+        return f"{naming.prefix}.{value.dtype.legacy_name}Tensor"
     named = value if hasattr(value, "__qualname__") else type(value)
     module = getattr(named, "__module__", None) or ""
     return named.__qualname__ if module in ("", "builtins") else f"{module}.{named.__qualname__}"

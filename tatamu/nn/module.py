@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from tatamu import naming
 from tatamu.nn import located
 from tatamu.nn.conversion import Conversion
 from tatamu.nn.hooks import HookedCall, Hooks, RemovableHandle, checked_in, everywhere, registered
@@ -193,19 +194,19 @@ class Module(State, Conversion):
             return
         elif name in self._parameters:
             if value is not None:
-                self._misfit(name, value, "parameter", "tatamu.nn.Parameter")
+                self._misfit(name, value, "parameter", "nn.Parameter")
             self._parameters[name] = None
             return
         elif isinstance(value, Module) or name in self._modules:
             if isinstance(value, Module):
                 self._forget(name, "_modules")
             elif value is not None:
-                self._misfit(name, value, "child module", "tatamu.nn.Module")
+                self._misfit(name, value, "child module", "nn.Module")
             self._modules[name] = checked_in(everywhere.modules, self, name, value)
             return
         elif isinstance(value, (Buffer, UninitializedBuffer)) or name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
-                self._misfit(name, value, "buffer", "tatamu.nn.Buffer, tatamu.Tensor")
+                self._misfit(name, value, "buffer", "nn.Buffer", "Tensor")
             kept = name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, getattr(value, "persistent", kept))
             return
@@ -217,9 +218,10 @@ class Module(State, Conversion):
             return
         object.__setattr__(self, name, value)
 
-    def _misfit(self, name: str, value: Any, kind: str, wanted: str) -> None:
+    def _misfit(self, name: str, value: Any, kind: str, *wanted: str) -> None:
+        listed = ", ".join(f"{naming.prefix}.{one}" for one in wanted)
         raise TypeError(
-            f"cannot assign '{typename(value)}' as {kind} '{name}' ({wanted} or None expected)"
+            f"cannot assign '{typename(value)}' as {kind} '{name}' ({listed} or None expected)"
         )
 
     def _forget(self, name: str, kept: str) -> None:
@@ -282,7 +284,7 @@ class Module(State, Conversion):
             if not isinstance(param, Parameter):
                 raise TypeError(
                     f"cannot assign '{typename(param)}' object to parameter '{name}' "
-                    "(tatamu.nn.Parameter or None required)"
+                    f"({naming.prefix}.nn.Parameter or None required)"
                 )
             if param.grad_fn is not None:
                 raise ValueError(
@@ -304,7 +306,7 @@ class Module(State, Conversion):
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
-                "(tatamu Tensor or None required)"
+                f"({naming.prefix} Tensor or None required)"
             )
         self._buffers[name] = checked_in(everywhere.buffers, self, name, tensor)
         if persistent:

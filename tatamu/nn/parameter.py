@@ -6,6 +6,7 @@ from typing import Any
 
 from tatamu.creation import empty
 from tatamu.dtypes import DType
+from tatamu.naming import known_as
 from tatamu.ops.array import Array
 from tatamu.printing import describe
 from tatamu.tensor import Tensor
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@known_as("nn.parameter.Parameter")
 class Parameter(Tensor):
     """A leaf that requires grad and that a Module finds among its attributes.
 
@@ -58,6 +60,7 @@ def _alias(own: Tensor, data: Any) -> None:
     )
 
 
+@known_as("nn.parameter.Buffer")
 class Buffer(Tensor):
     """A tensor that a Module keeps among its buffers when it is assigned to an attribute.
 
@@ -125,7 +128,9 @@ class UninitializedTensorMixin(Tensor):
 
     def to(self, *targets: Any, **options: Any) -> Any:
         """Another dtype for the numbers to come."""
-        dtypes = [target for target in (*targets, options.get("dtype")) if isinstance(target, DType)]
+        dtypes = [
+            target for target in (*targets, options.get("dtype")) if isinstance(target, DType)
+        ]
         return type(self)(self._requires_grad, None, dtypes[-1] if dtypes else self.dtype)
 
     def copy_(self, source: Any) -> Any:
@@ -141,6 +146,7 @@ class UninitializedTensorMixin(Tensor):
         return copy
 
 
+@known_as("nn.parameter.UninitializedParameter")
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A parameter whose shape the first input will tell.
 
@@ -157,6 +163,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         self._begin(dtype, requires_grad)
 
 
+@known_as("nn.parameter.UninitializedBuffer")
 class UninitializedBuffer(UninitializedTensorMixin):
     """A buffer whose shape the first input will tell."""
 

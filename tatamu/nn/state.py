@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tatamu import naming
 from tatamu.autograd import no_grad
 from tatamu.nn.hooks import Bound, Hooks, RemovableHandle, registered
 from tatamu.nn.parameter import Parameter, is_lazy
@@ -209,8 +210,8 @@ class State:
         source = state_dict[key]
         if not isinstance(source, Array):
             return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
-                f"object from checkpoint but received {type(source)}"
+                f'While copying the parameter named "{key}", expected {naming.prefix}.Tensor or '
+                f"Tensor-like object from checkpoint but received {type(source)}"
             )
         given: Any = source
         if not is_lazy(tensor):

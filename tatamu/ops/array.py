@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tatamu import naming
 from tatamu.dtypes import DType
 from tatamu.ops.layout import (
     Ints,
@@ -216,9 +217,10 @@ class Node:
         own = place >= len(self.versions) - len(self.call.op.saves.outputs)
         made_by = self if own else saved.node
         source = made_by.name() if made_by is not None else "a leaf"
+        kind = f"{naming.prefix}.{saved.dtype.legacy_name}Tensor"
         raise RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [tatamu.{saved.dtype.legacy_name}Tensor {list(saved.shape)}], which is "
+            f"operation: [{kind} {list(saved.shape)}], which is "
             f"output 0 of {source}, is at version {saved.storage.version}; "
             f"expected version {version} instead.\n"
             f"  {self.name()} needs its value as it was; an operation ending in _ or an "

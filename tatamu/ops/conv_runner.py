@@ -93,7 +93,7 @@ class _PartRunner:
     """One launch of a call."""
 
     __slots__ = (
-        "_itemsize",
+        "_across",
         "_no_bias",
         "_packer",
         "_packing",
@@ -110,7 +110,8 @@ class _PartRunner:
         self.launch = ConvLaunch(plan)
         self._taps = part.taps
         self._turned = turned
-        packing = (*plan.packing, plan.problem.out_channels, turned, part.taps)
+        self._across = part.across
+        packing = (*plan.packing, plan.problem.out_channels, turned, part.taps, part.across)
         self._packing = packing_number(packing)
         itemsize = plan.problem.itemsize
         self._x, self._y = part.x * itemsize, part.y * itemsize
@@ -131,11 +132,11 @@ class _PartRunner:
         self.launch(x + self._x, weights[0], biases[0], y + self._y, r)
 
     def _pack_weight(self, weight: Numpy) -> tuple[int, Numpy]:
-        view = oriented(weight, self.plan, self._turned, self._taps)
+        view = oriented(weight, self.plan, self._turned, self._taps, self._across)
         return aligned(self.plan.pack_weight(view)) if self._packer is None else self._packer(view)
 
     def _pack_bias(self, bias: Numpy) -> tuple[int, Numpy]:
-        return aligned(self.plan.pack_bias(bias))
+        return aligned(self.plan.pack_bias(np.tile(bias, self._across)))
 
     def _kept(self, tensor: Array, pack: Callable[[Numpy], tuple[int, Numpy]]) -> tuple[int, Numpy]:
         """Pack a tensor, and remember it until the tensor changes."""
@@ -145,10 +146,13 @@ class _PartRunner:
         return packed
 
 
-def oriented(weight: Numpy, plan: ConvPlan, turned: int, taps: tuple[Ints, ...] | None) -> Numpy:
+def oriented(
+    weight: Numpy, plan: ConvPlan, turned: int, taps: tuple[Ints, ...] | None, across: int
+) -> Numpy:
     """Weights as (out, in / groups, kernel) of the plan's problem: a view where it can be one.
 
-    Input channels for output channels, group by group, if ``turned``; only ``taps`` of the kernel.
+    Input channels for output channels, group by group, if ``turned``; only ``taps`` of the kernel;
+    those of the last axis as output channels if there are several ``across``.
     """
     kernel = plan.problem.spec.kernel
     whole = weight.shape[2:]
@@ -161,11 +165,14 @@ def oriented(weight: Numpy, plan: ConvPlan, turned: int, taps: tuple[Ints, ...] 
         weight = weight.reshape(*weight.shape[:2], *(1,) * (axes - len(whole)), *whole)
         for axis, picked in enumerate(taps, 2):
             weight = weight[(slice(None),) * axis + (_as_slice(picked),)]
+    if across > 1:
+        last = np.moveaxis(weight, -1, 0)
+        weight = last.reshape(across * weight.shape[0], *last.shape[2:])
     return weight.reshape(*weight.shape[:2], *kernel)
 
 
 def _as_slice(picked: Ints) -> slice:
-    """Evenly spaced descending positions, as the taps of a phase are."""
+    """Evenly spaced positions, as the taps of a phase are."""
     step = picked[1] - picked[0] if len(picked) > 1 else -1
     stop = picked[-1] + step
     return slice(picked[0], None if stop < 0 else stop, step)

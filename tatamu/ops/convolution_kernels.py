@@ -13,7 +13,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-from tatamu.geometry import ConvSpec, Phase, Window, phases
+from tatamu.geometry import ConvSpec, Phase, Window, apart, phases
 from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call
 from tatamu.ops.planned import refusal, target
@@ -34,6 +34,7 @@ class Part:
     ``x`` and ``y`` are where its input and its output begin, in elements. ``taps`` are the kernel
     positions that it uses, axis by axis, None for the whole kernel as it is. ``problem`` is None
     where no tap reaches the picture: those outputs (``slices`` of the whole) are the bias alone.
+    ``across`` neighbouring outputs are made as if they were the channels of one.
     """
 
     problem: ConvProblem | None
@@ -41,6 +42,7 @@ class Part:
     y: int
     taps: tuple[Ints, ...] | None
     slices: tuple[slice, ...]
+    across: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,23 @@ def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
     out = call.op.shape(call)[0].shape
     spec, shape, steps = two_axes(spec_of(call), call.shape(0), strides)
     _, wide_out, y_steps = two_axes(spec_of(call), out, channels_innermost_strides(out))
+    found = _phases(spec.windows, shape[2:], wide_out[2:])
+    across = 1
+    if spec.groups == 1 and apart(spec.windows[-1], shape[-1], wide_out[-1]):
+        across = spec.kernel[-1]
+        found = tuple(axes for axes in found if axes[-1].first == 0)
     return tuple(
-        _phase(spec, call.dtype(0).name, shape, steps, wide_out, (y_steps[0], *y_steps[2:]), found)
-        for found in _phases(spec.windows, shape[2:], wide_out[2:])
+        _phase(
+            spec,
+            call.dtype(0).name,
+            shape,
+            steps,
+            wide_out,
+            (y_steps[0], *y_steps[2:]),
+            axes,
+            across,
+        )
+        for axes in found
     )
 
 
@@ -191,6 +207,7 @@ def _phase(
     out: Ints,
     y_steps: Ints,
     axes: tuple[Phase, ...],
+    across: int,
 ) -> Part:
     from tatamu.kernels.problem import ConvProblem
 
@@ -200,6 +217,8 @@ def _phase(
     if len(windows) < len(axes):
         return Part(None, 0, y, None, slices)
     taps = tuple(p.taps for p in axes)
+    if across > 1:
+        taps = (*taps[:-1], tuple(range(across)))
     problem = ConvProblem(
         ConvSpec.make(
             tuple(w.kernel for w in windows),
@@ -212,13 +231,13 @@ def _phase(
         dtype,
         (*shape[:2], *(p.stop - p.start for p in axes)),
         steps,
-        out[1],
+        across * out[1],
         y_strides=(y_steps[0], *(p.step * n for p, n in zip(axes, y_steps[1:], strict=True))),
     )
     if problem.y_strides == problem.y_dense:
         problem = replace(problem, y_strides=None)
     x = sum(p.start * step for p, step in zip(axes, steps[2:], strict=True))
-    return Part(problem, x, y, taps, slices)
+    return Part(problem, x, y, taps, slices, across)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any, SupportsIndex, overload
 
+from tatamu import naming
+
 __all__ = [
     "Size",
     "broadcast_shapes",
@@ -20,6 +22,7 @@ __all__ = [
 Ints = tuple[int, ...]
 
 
+@naming.known_as("Size")
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that prints as torch's does and can count its elements.
 
@@ -45,7 +48,7 @@ class Size(tuple[int, ...]):
         return Size((*self, *other))
 
     def __repr__(self) -> str:
-        return f"tatamu.Size({list(self)})"
+        return f"{naming.prefix}.Size({list(self)})"
 
 
 def dense_strides(shape: Ints, order: Iterable[int]) -> Ints:
