@@ -1,5 +1,8 @@
 """Layers: they hold state and call ``nn.functional``."""
 
+from importlib import import_module
+from typing import Any
+
 from tatamu.nn import functional, init
 from tatamu.nn.activation import (
     CELU,
@@ -29,6 +32,7 @@ from tatamu.nn.activation import (
 )
 from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from tatamu.nn.left_out import left_out
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.module import Module
 from tatamu.nn.normalization import (
@@ -190,3 +194,9 @@ __all__ = [
     "functional",
     "init",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("modules", "utils"):
+        return import_module(f"{__name__}.{name}")
+    raise left_out(name)

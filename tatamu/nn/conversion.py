@@ -18,8 +18,12 @@ __all__ = ["Conversion"]
 
 def _check_device(device: Any) -> None:
     """Raise torch's sentence for a device that is not there."""
-    name = "cuda" if isinstance(device, int) else str(device)
-    kind = name.split(":")[0]
+    if isinstance(device, int):
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available.\n"
+            "  tatamu computes on the CPU only: leave the device out, or ask for 'cpu'"
+        )
+    kind = str(device).split(":")[0]
     if kind in ("cuda", "xpu"):
         raise AssertionError(
             f"Torch not compiled with {kind.upper()} enabled\n"
@@ -122,11 +126,11 @@ class Conversion:
 
     def cuda(self, device: Any = None) -> Self:
         """There is no CUDA: AssertionError with torch's sentence."""
-        return self._apply(lambda _: _check_device("cuda"))
+        return self._apply(lambda _: _check_device("cuda" if device is None else device))
 
     def xpu(self, device: Any = None) -> Self:
         """There is no XPU: AssertionError with torch's sentence."""
-        return self._apply(lambda _: _check_device("xpu"))
+        return self._apply(lambda _: _check_device("xpu" if device is None else device))
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Fresh memory for all parameters and buffers, holding whatever it held before."""

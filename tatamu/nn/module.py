@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from tatamu import naming
@@ -12,10 +12,11 @@ from tatamu.nn.conversion import Conversion
 from tatamu.nn.hooks import HookedCall, Hooks, RemovableHandle, checked_in, everywhere, registered
 from tatamu.nn.members import Members, typename
 from tatamu.nn.parameter import Buffer, Parameter, UninitializedBuffer
-from tatamu.nn.state import State
+from tatamu.nn.state import IncompatibleKeys, State
+from tatamu.nn.tree import Tree
 from tatamu.tensor import Tensor
 
-__all__ = ["Module"]
+__all__ = ["IncompatibleKeys", "Module"]
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
 _HOOKS = (
@@ -33,7 +34,7 @@ _HOOKS = (
 )
 
 
-class Module(State, Conversion):
+class Module(Tree, State, Conversion):
     """The base of every layer: give it parameters and modules as attributes, and a ``forward``.
 
     Attributes live where Python keeps them; torch's dictionaries ``_parameters``, ``_buffers`` and
@@ -148,7 +149,7 @@ class Module(State, Conversion):
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
+        """Call ``hook(module, grad_input, grad_output)`` when the inputs' gradients are known.
 
         A result replaces ``grad_input``.
         """
@@ -180,7 +181,7 @@ class Module(State, Conversion):
         # A class with __getattr__ reads every attribute more slowly, so Module itself gets one only
         # when a subclass has, and may want to ask it.
         if "__getattr__" in cls.__dict__ and not hasattr(Module, "__getattr__"):
-            Module.__getattr__ = _missing  # type: ignore[method-assign, assignment]
+            Module.__getattr__ = _missing  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
@@ -325,117 +326,6 @@ class Module(State, Conversion):
         """The same as ``add_module``."""
         self.add_module(name, module)
 
-    # ---- walking the tree ----
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Names and modules directly below, each module once."""
-        seen: set[int] = set()
-        for name, module in self._modules.items():
-            if module is not None and id(module) not in seen:
-                seen.add(id(module))
-                yield name, module
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly below."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """This module and all below with dotted names; each once, if duplicates are removed."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                below = f"{prefix}.{name}" if prefix else name
-                yield from module.named_modules(memo, below, remove_duplicate)
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
-
-    def _named_members(
-        self, members: str, prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, Any]]:
-        """(dotted name, tensor) of every parameter or buffer."""
-        seen: set[int] = set()
-        owners = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
-        for path, module in owners:
-            for name, tensor in module.__dict__[members].items():
-                if tensor is None or id(tensor) in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(id(tensor))
-                yield f"{path}.{name}" if path else name, tensor
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its dotted name; each once, if duplicates are removed."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Every parameter once."""
-        return (tensor for _, tensor in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer with its dotted name; each once, if duplicates are removed."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Every buffer once."""
-        return (tensor for _, tensor in self.named_buffers(recurse=recurse))
-
-    def _attribute(self, name: str) -> Any:
-        if not hasattr(self, name):
-            raise AttributeError(f"{self._get_name()} has no attribute `{name}`")
-        return getattr(self, name)
-
-    def get_submodule(self, target: str) -> Module:
-        """The module of a dotted name. AttributeError if there is none."""
-        module = self
-        for part in target.split(".") if target else ():
-            module = module._attribute(part)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{part}` is not an nn.Module")
-        return module
-
-    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module at a dotted name; ``strict`` only where one is already."""
-        if not target:
-            raise ValueError("Cannot set the submodule without a target name!")
-        if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
-        path, _, name = target.rpartition(".")
-        parent = self.get_submodule(path)
-        if strict or hasattr(parent, name):
-            if not isinstance(parent._attribute(name), Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
-        setattr(parent, name, module)
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter of a dotted name. AttributeError if there is none."""
-        path, _, name = target.rpartition(".")
-        found = self.get_submodule(path)._attribute(name)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
-        return found
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer of a dotted name. AttributeError if there is none."""
-        path, _, name = target.rpartition(".")
-        owner = self.get_submodule(path)
-        found: Tensor = owner._attribute(name)
-        if name not in owner._buffers:
-            raise AttributeError(f"`{name}` is not a buffer")
-        return found
-
     # ---- modes ----
 
     def apply(self, fn: Callable[[Module], object]) -> Self:
@@ -463,9 +353,6 @@ class Module(State, Conversion):
     def extra_repr(self) -> str:
         """What stands in the module's own brackets."""
         return ""
-
-    def _get_name(self) -> str:
-        return type(self).__name__
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module trains; Buffer: one that it keeps; and those without a shape."""
+"""Parameter: a tensor that a module trains; Buffer: one that it keeps; and ones without a shape."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Buffer(Tensor):
         self.persistent = persistent
 
 
-_SHAPE = Array.shape  # the slot that the property below hides
+_SHAPE: Any = vars(Array)["shape"]  # the slot that the property below hides
 
 
 class UninitializedTensorMixin(Tensor):
@@ -94,12 +94,13 @@ class UninitializedTensorMixin(Tensor):
     def materialize(self, shape: Any, device: Any = None, dtype: DType | None = None) -> None:
         """Take a shape, and become what this stands for. The numbers are whatever was there."""
         made = empty(shape, dtype=dtype or self.dtype)
-        self.__class__ = self.cls_to_become
+        own: Any = self
+        own.__class__ = self.cls_to_become
         self.dtype = made.dtype
         self.data = made
 
     @property
-    def shape(self) -> Any:  # type: ignore[override]
+    def shape(self) -> Any:
         """Not there yet: RuntimeError."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually "
@@ -110,7 +111,7 @@ class UninitializedTensorMixin(Tensor):
 
     @shape.setter
     def shape(self, value: Any) -> None:
-        _SHAPE.__set__(self, value)  # type: ignore[attr-defined]
+        _SHAPE.__set__(self, value)
 
     def share_memory_(self) -> Any:
         """Not without memory: RuntimeError."""
@@ -128,10 +129,12 @@ class UninitializedTensorMixin(Tensor):
 
     def to(self, *targets: Any, **options: Any) -> Any:
         """Another dtype for the numbers to come."""
-        dtypes = [
-            target for target in (*targets, options.get("dtype")) if isinstance(target, DType)
-        ]
-        return type(self)(self._requires_grad, None, dtypes[-1] if dtypes else self.dtype)
+        given = (self.dtype, *targets, options.get("dtype"))
+        return self._another([target for target in given if isinstance(target, DType)][-1])
+
+    def _another(self, dtype: DType) -> Any:
+        kind: Any = type(self)
+        return kind(self._requires_grad, None, dtype)
 
     def copy_(self, source: Any) -> Any:
         """Nothing yet, if the other has no shape either."""
@@ -141,7 +144,7 @@ class UninitializedTensorMixin(Tensor):
         return type(self), (self._requires_grad, None, self.dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        copy = type(self)(self._requires_grad, None, self.dtype)
+        copy = self._another(self.dtype)
         memo[id(self)] = copy
         return copy
 

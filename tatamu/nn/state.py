@@ -123,7 +123,7 @@ class State:
                 FutureWarning,
                 stacklevel=2,
             )
-            given = (destination, prefix, keep_vars)
+            given: tuple[Any, ...] = (destination, prefix, keep_vars)
             destination, prefix, keep_vars = (*args, *given[len(args) :])
         if destination is None:
             destination = OrderedDict()

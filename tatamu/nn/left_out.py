@@ -1,0 +1,34 @@
+"""What torch.nn has and tatamu has not, and what to use instead."""
+
+from __future__ import annotations
+
+from tatamu import naming
+
+__all__ = ["left_out"]
+
+_INSTEAD = {
+    "SyncBatchNorm": "it averages over the processes of a cluster; BatchNorm2d is the one of one",
+    "RNN": "recurrent networks are no part of it; Conv1d over time is",
+    "RNNBase": "recurrent networks are no part of it; Conv1d over time is",
+    "RNNCell": "recurrent networks are no part of it; Conv1d over time is",
+    "LSTM": "recurrent networks are no part of it; Conv1d over time is",
+    "LSTMCell": "recurrent networks are no part of it; Conv1d over time is",
+    "GRU": "recurrent networks are no part of it; Conv1d over time is",
+    "GRUCell": "recurrent networks are no part of it; Conv1d over time is",
+    "DataParallel": "kernels use all cores of the machine as they are: leave it out",
+    "AdaptiveLogSoftmaxWithLoss": "Linear with CrossEntropyLoss computes the full softmax",
+    "Container": "it was dropped in favour of Sequential and Module",
+    "parallel": "kernels use all cores of the machine as they are: leave it out",
+    "quantized": "there are no quantised layers",
+    "qat": "there are no quantised layers",
+    "intrinsic": "there are no quantised layers",
+    "quantizable": "there are no quantised layers",
+}
+
+
+def left_out(name: str) -> AttributeError:
+    """The error to raise for a name that nn has not."""
+    sentence = f"module '{naming.prefix}.nn' has no attribute '{name}'"
+    if name in _INSTEAD:
+        sentence += f"\n  tatamu leaves {name} out: {_INSTEAD[name]}"
+    return AttributeError(sentence)
