@@ -30,6 +30,7 @@ from tatamu.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from tatamu.nn.attention import MultiheadAttention
 from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.left_out import left_out
@@ -94,6 +95,7 @@ from tatamu.nn.resizing import (
 )
 from tatamu.nn.simple import Flatten, Identity
 from tatamu.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
+from tatamu.nn.sparse import Embedding, EmbeddingBag
 
 __all__ = [
     "CELU",
@@ -127,6 +129,8 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GroupNorm",
     "Hardshrink",
@@ -156,6 +160,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "PReLU",
     "Parameter",
     "ParameterDict",

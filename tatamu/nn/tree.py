@@ -96,7 +96,7 @@ class Tree:
             raise AttributeError(f"{self._get_name()} has no attribute `{name}`")
         return getattr(self, name)
 
-    def get_submodule(self, target: str) -> Module:
+    def get_submodule(self, target: str) -> Any:
         """The module of a dotted name. AttributeError if there is none."""
         module: Any = self
         for part in target.split(".") if target else ():

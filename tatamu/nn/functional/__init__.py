@@ -27,6 +27,10 @@ from tatamu.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
+from tatamu.nn.functional.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from tatamu.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -65,6 +69,7 @@ from tatamu.nn.functional.pooling import (
 )
 from tatamu.nn.functional.resizing import interpolate, pixel_shuffle, pixel_unshuffle, upsample
 from tatamu.nn.functional.softmax import log_softmax, softmax, softmin
+from tatamu.nn.functional.sparse import embedding, embedding_bag, one_hot
 from tatamu.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
@@ -89,6 +94,8 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "elu",
+    "embedding",
+    "embedding_bag",
     "gelu",
     "glu",
     "group_norm",
@@ -114,7 +121,9 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
     "mish",
+    "multi_head_attention_forward",
     "normalize",
+    "one_hot",
     "pad",
     "pixel_shuffle",
     "pixel_unshuffle",
@@ -122,6 +131,7 @@ __all__ = [
     "relu",
     "relu6",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
