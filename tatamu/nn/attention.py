@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tatamu.creation import empty
@@ -23,7 +24,8 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class MultiheadAttention(Module):
-    """Attention of ``num_heads`` heads: queries (L, N, E), keys and values (S, N, E) make (L, N, E).
+    """Attention of ``num_heads`` heads: queries (L, N, E), keys and values (S, N, E) make
+    (L, N, E).
 
     With ``batch_first`` N comes first; N may be left out. ``kdim`` and ``vdim`` are the widths of
     keys and values where they differ from ``embed_dim``; ``add_bias_kv`` adds a learned key and
@@ -94,12 +96,12 @@ class MultiheadAttention(Module):
         ):  # fmt: skip
             if weight is not None:
                 init.xavier_uniform_(weight)
-        if self.in_proj_bias is not None:
-            init.zeros_(self.in_proj_bias)
-            init.zeros_(self.out_proj.bias)
+        for bias in (self.in_proj_bias, self.out_proj.bias):
+            if bias is not None:
+                init.zeros_(bias)
         for bias in (self.bias_k, self.bias_v):
             if bias is not None:
-                init.xavier_normal_(bias)
+                init.normal_(bias, 0.0, math.sqrt(2 / sum(init.fans(bias.shape))))
 
     def forward(
         self,

@@ -50,7 +50,8 @@ def _dropped(weights: Tensor, share: float) -> Tensor:
         return weights
     from tatamu.nn import functional
 
-    return vars(functional)["dropout"](weights, share)  # type: ignore[no-any-return]
+    dropped: Tensor = vars(functional)["dropout"](weights, share)
+    return dropped
 
 
 def _repeated(x: Tensor, heads: int) -> Tensor:
@@ -115,7 +116,7 @@ def canonical_mask(mask: Tensor | None, name: str, dtype: DType) -> Tensor | Non
     if mask.dtype is not bool_:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     zero = tensor(0.0, dtype=dtype)
-    return where(mask, tensor(-math.inf, dtype=dtype), zero)  # type: ignore[no-any-return]
+    return where(mask, tensor(-math.inf, dtype=dtype), zero)
 
 
 def check_mismatch(padding: Tensor | None, mask: Tensor | None) -> None:
@@ -327,7 +328,7 @@ def _attend(
         return scaled_dot_product_attention(q, k, v, mask, dropout_p), None
     scaled = q * math.sqrt(1.0 / float(q.shape[-1]))
     turned = k.transpose(-2, -1)
-    scores = scaled.bmm(turned) if mask is None else mask.baddbmm(scaled, turned)
+    scores: Any = scaled.bmm(turned) if mask is None else mask.baddbmm(scaled, turned)
     weights = softmax(scores, -1)
     weights = _dropped(weights, dropout_p)
     return weights.bmm(v), weights
