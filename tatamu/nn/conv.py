@@ -47,7 +47,8 @@ class _Convolution(Module):
         self.padding_mode = spec.padding_mode
         shape = spec.weight_shape(in_channels, out_channels)
         self.weight = Parameter(empty(shape, dtype=dtype or float32))
-        self.bias = Parameter(empty(out_channels, dtype=dtype or float32)) if bias else None
+        own = Parameter(empty(out_channels, dtype=dtype or float32)) if bias else None
+        self.register_parameter("bias", own)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -42,6 +42,7 @@ from tatamu.ops import (
     softmax,
     strided,
     var,
+    weight_norm,
 )
 from tatamu.ops.op import Call, Event, Kernel, Op, Ran, Runner, registry, watching
 
@@ -91,4 +92,5 @@ __all__ = [
     "strided",
     "var",
     "watching",
+    "weight_norm",
 ]
