@@ -34,6 +34,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn",),
+    ("utils",),
     ("learn",),
     ("",),
     ("vision",),

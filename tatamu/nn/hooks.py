@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+
+from tatamu.ops.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from tatamu.nn.module import Module
@@ -28,51 +29,43 @@ __all__ = [
 ]
 
 Hooks = OrderedDict[int, Any]
-_keys = itertools.count()
+_MARK: Any = True
 
 
-class RemovableHandle:
-    """Takes a hook away again: ``handle.remove()``, or the end of a ``with`` block.
+class MarkedHandle(RemovableHandle):
+    """A handle of a hook that has marks in other dictionaries, which go with it."""
 
-    The hook may have marks in other dictionaries, which go with it.
-    """
+    __slots__ = ("marks",)
 
-    def __init__(self, hooks: Hooks, *marks: Hooks) -> None:
-        self.id = next(_keys)
-        self._places = [weakref.ref(hooks), *(weakref.ref(mark) for mark in marks)]
+    def __init__(self, hooks: Hooks, hook: Any, first: bool, marks: list[Hooks]) -> None:
+        super().__init__(hooks, hook, first=first)
+        self.marks = [weakref.ref(mark) for mark in marks]
 
     def remove(self) -> None:
-        """Take the hook away; doing so twice is no error."""
-        for place in self._places:
-            hooks = place()
-            if hooks is not None:
-                hooks.pop(self.id, None)
+        """Take the hook off; nothing happens the second time."""
+        super().remove()
+        for place in self.marks:
+            mark = place()
+            if mark is not None:
+                mark.pop(self.id, None)
 
-    def __enter__(self) -> Self:
-        return self
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.id, self.hooks(), [place() for place in self.marks]
 
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"id": self.id, "places": [place() for place in self._places]}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.id = state["id"]
-        self._places = [weakref.ref(OrderedDict() if d is None else d) for d in state["places"]]
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.id, hooks, marks = state
+        self.hooks = weakref.ref(hooks)
+        self.marks = [weakref.ref(mark) for mark in marks]
 
 
 def registered(
     hooks: Hooks, hook: Any, prepend: bool = False, marks: tuple[tuple[Hooks, bool], ...] = ()
 ) -> RemovableHandle:
     """Enter a hook, first or last, and in those dictionaries of marks that are asked for."""
-    handle = RemovableHandle(hooks, *(mark for mark, _ in marks))
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
+    handle = MarkedHandle(hooks, hook, prepend, [mark for mark, _ in marks])
     for mark, wanted in marks:
         if wanted:
-            mark[handle.id] = True
+            mark[handle.id] = _MARK
     return handle
 
 
