@@ -76,6 +76,9 @@ class Buffer(Tensor):
         self._requires_grad = data is not None and data.requires_grad
         self.persistent = persistent
 
+    def __repr__(self) -> str:
+        return describe(self, plain=True)
+
 
 _SHAPE: Any = vars(Array)["shape"]  # the slot that the property below hides
 
