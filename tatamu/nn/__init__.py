@@ -31,6 +31,7 @@ from tatamu.nn.activation import (
     Threshold,
 )
 from tatamu.nn.attention import MultiheadAttention
+from tatamu.nn.blocks import ChannelShuffle, Fold, Unflatten, Unfold
 from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.lazy import (
@@ -132,6 +133,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -147,6 +149,7 @@ __all__ = [
     "Embedding",
     "EmbeddingBag",
     "Flatten",
+    "Fold",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
@@ -216,6 +219,8 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
+    "Unfold",
     "UninitializedBuffer",
     "UninitializedParameter",
     "Upsample",

@@ -31,6 +31,7 @@ from tatamu.nn.functional.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
+from tatamu.nn.functional.blocks import channel_shuffle, fold, unfold
 from tatamu.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -86,6 +87,7 @@ __all__ = [
     "batch_norm",
     "bilinear",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -96,6 +98,7 @@ __all__ = [
     "elu",
     "embedding",
     "embedding_bag",
+    "fold",
     "gelu",
     "glu",
     "group_norm",
@@ -143,5 +146,6 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "unfold",
     "upsample",
 ]
