@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,12 +42,12 @@ def blocks_of(windows: tuple[Window, ...], size: Ints) -> Blocks:
     return Blocks(windows, size)
 
 
-def _taps(attrs: Blocks) -> Iterator[tuple[int, tuple[slice, ...]]]:
+def _taps(attrs: Blocks) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """The number of each tap, and where it lies in the padded picture, for all blocks."""
     steps = [[w.dilation * tap for tap in range(w.kernel)] for w in attrs.windows]
     for number, starts in enumerate(product(*steps)):
         places = zip(starts, attrs.windows, attrs.counts, strict=True)
-        yield number, tuple(slice(a, a + w.stride * n, w.stride) for a, w, n in places)
+        yield number, (..., *(slice(a, a + w.stride * n, w.stride) for a, w, n in places))
 
 
 def _kernel(attrs: Blocks) -> int:
@@ -59,7 +59,7 @@ def _gather(attrs: Blocks, x: Numpy) -> Numpy:
     padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + [window.pad for window in attrs.windows])
     out = np.empty((*lead, channels, _kernel(attrs), *attrs.counts), x.dtype)
     for number, where in _taps(attrs):
-        out[..., number, :, :] = padded[..., *where]
+        out[..., number, :, :] = padded[where]
     return out.reshape(*lead, channels * _kernel(attrs), prod(attrs.counts))
 
 
@@ -69,9 +69,9 @@ def _scatter(attrs: Blocks, y: Numpy) -> Numpy:
     axes = list(zip(attrs.windows, attrs.size, strict=True))
     out = np.zeros((*blocks.shape[:-3], *(w.padded(n) for w, n in axes)), y.dtype)
     for number, where in _taps(attrs):
-        out[..., *where] += blocks[..., number, :, :]
-    inside = [slice(w.pad[0], w.pad[0] + n) for w, n in axes]
-    return np.ascontiguousarray(out[..., *inside])
+        out[where] += blocks[..., number, :, :]
+    inside: Any = (..., *(slice(w.pad[0], w.pad[0] + n) for w, n in axes))
+    return np.ascontiguousarray(out[inside])
 
 
 def _columns(call: Call) -> tuple[Out, ...]:
