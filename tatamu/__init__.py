@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, nn, ops
+from tatamu import autograd, nn, ops, random
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -29,10 +29,6 @@ from tatamu.creation import (
     full_like,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randn,
-    randn_like,
     tensor,
     zeros,
     zeros_like,
@@ -57,8 +53,12 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
+from tatamu.functions import dropout as dropout_functions
 from tatamu.functions import maths, reductions, views
+from tatamu.functions import random as random_functions
+from tatamu.functions.dropout import *
 from tatamu.functions.maths import *
+from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
@@ -74,7 +74,15 @@ from tatamu.profiling import (
     set_packed_limit,
     tune,
 )
-from tatamu.random import Generator, initial_seed, manual_seed, seed
+from tatamu.random import (
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -89,6 +97,7 @@ __all__ = [
     "bool",
     "channels_last",
     "contiguous_format",
+    "default_generator",
     "double",
     "dtype",
     "einsum",
@@ -105,6 +114,7 @@ __all__ = [
     "full",
     "full_like",
     "get_num_threads",
+    "get_rng_state",
     "half",
     "inference_mode",
     "initial_seed",
@@ -128,15 +138,13 @@ __all__ = [
     "preserve_format",
     "profile",
     "promote_types",
-    "rand",
-    "rand_like",
-    "randn",
-    "randn_like",
+    "random",
     "seed",
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
     "set_printoptions",
+    "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
     "short",
@@ -147,7 +155,9 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += dropout_functions.__all__
 __all__ += maths.__all__
+__all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += views.__all__
 

@@ -1,4 +1,4 @@
-"""Making tensors: from data, from NumPy, filled, counted, random."""
+"""Making tensors: from data, from NumPy, filled, counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.cast import cast
 from tatamu.ops.common import full as filled
 from tatamu.ops.layout import Size, contiguous_strides
-from tatamu.random import Generator
 from tatamu.runtime.storage import Storage
 from tatamu.tensor import Tensor
 
@@ -29,10 +28,6 @@ __all__ = [
     "full_like",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randn",
-    "randn_like",
     "tensor",
     "zeros",
     "zeros_like",
@@ -241,28 +236,6 @@ def arange(
     return _leaf(out, requires_grad)
 
 
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DType = dtypes.float32,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Random numbers from [0, 1): torch's own, bit for bit, for the same seed."""
-    out = empty(*size, dtype=dtype).uniform_(generator=generator)
-    return _leaf(out, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DType = dtypes.float32,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normally distributed random numbers; torch's own for fewer than 16, near them for more."""
-    out = empty(*size, dtype=dtype).normal_(generator=generator)
-    return _leaf(out, requires_grad)
-
-
 def zeros_like(x: Tensor, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of ``x``."""
     return zeros(x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
@@ -281,13 +254,3 @@ def full_like(x: Tensor, fill_value: Any, *, dtype: DType | None = None) -> Tens
 def empty_like(x: Tensor, *, dtype: DType | None = None) -> Tensor:
     """Memory of the shape and dtype of ``x``, with whatever it held before."""
     return empty(x.shape, dtype=dtype or x.dtype)
-
-
-def rand_like(x: Tensor, *, dtype: DType | None = None) -> Tensor:
-    """Random numbers from [0, 1) in the shape and dtype of ``x``."""
-    return rand(x.shape, dtype=dtype or x.dtype)
-
-
-def randn_like(x: Tensor, *, dtype: DType | None = None) -> Tensor:
-    """Normally distributed random numbers in the shape and dtype of ``x``."""
-    return randn(x.shape, dtype=dtype or x.dtype)

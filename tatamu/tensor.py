@@ -12,15 +12,15 @@ from tatamu import dtypes, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.differentiable import Differentiable
 from tatamu.methods.maths import Maths
+from tatamu.methods.random import Random
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
 from tatamu.ops.array import Array, Numpy, made, wrap
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.common import constant
 from tatamu.ops.index import index
-from tatamu.ops.inplace import check_writable, refresh, write
+from tatamu.ops.inplace import refresh, write
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
-from tatamu.random import Generator, default_generator, scaled
 
 __all__ = ["Tensor"]
 
@@ -28,7 +28,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Maths, Views, Differentiable):
+class Tensor(Maths, Views, Random, Differentiable):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -268,28 +268,6 @@ class Tensor(Maths, Views, Differentiable):
         target = index(self, self._index(where))
         source = value if isinstance(value, Array) else _as_array(value, self.dtype)
         write(overwrite, None, target, source)
-
-    def _fill_random(self, values: Numpy) -> Self:
-        check_writable(self)
-        shaped = values.reshape(self.shape)
-        np.copyto(self.array, dtypes.narrow(shaped, self.dtype), casting="unsafe")
-        self.storage.touch()
-        return self
-
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Generator | None = None) -> Self:
-        """Fill with random numbers from [a, b): torch's, for the same seed."""
-        source = generator or default_generator
-        values = source.uniform(self.shape.numel(), self.dtype)
-        return self._fill_random(scaled(values, float(a), float(b)))
-
-    def normal_(
-        self, mean: Any = 0.0, std: Any = 1.0, *, generator: Generator | None = None
-    ) -> Self:
-        """Fill with normally distributed random numbers."""
-        source = generator or default_generator
-        values = source.normal(self.shape.numel(), self.dtype)
-        kind = values.dtype.type
-        return self._fill_random(values * kind(std) + kind(mean))
 
 
 def copied(x: T) -> T:

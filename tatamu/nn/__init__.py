@@ -34,6 +34,14 @@ from tatamu.nn.attention import MultiheadAttention
 from tatamu.nn.blocks import ChannelShuffle, Fold, Unflatten, Unfold
 from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from tatamu.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from tatamu.nn.lazy import (
     LazyBatchNorm1d,
     LazyBatchNorm2d,
@@ -125,6 +133,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -146,8 +155,13 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
     "Fold",
     "GroupNorm",
