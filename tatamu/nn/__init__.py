@@ -120,6 +120,13 @@ from tatamu.nn.resizing import (
 from tatamu.nn.simple import Flatten, Identity
 from tatamu.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from tatamu.nn.sparse import Embedding, EmbeddingBag
+from tatamu.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -233,6 +240,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Unfold",
     "UninitializedBuffer",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from tatamu.creation import empty
@@ -101,7 +100,7 @@ class MultiheadAttention(Module):
                 init.zeros_(bias)
         for bias in (self.bias_k, self.bias_v):
             if bias is not None:
-                init.normal_(bias, 0.0, math.sqrt(2 / sum(init.fans(bias.shape))))
+                init.xavier_normal_(bias)
 
     def forward(
         self,

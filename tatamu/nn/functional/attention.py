@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tatamu.creation import full_like, tensor, zeros_like
 from tatamu.dtypes import DType, bool_
 from tatamu.functions.maths import where
+from tatamu.nn.functional.dropout import dropout
 from tatamu.nn.functional.linear import linear
 from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.softmax import softmax
@@ -46,12 +47,7 @@ def _causal(rows: int, columns: int) -> Tensor:
 
 
 def _dropped(weights: Tensor, share: float) -> Tensor:
-    if share <= 0:
-        return weights
-    from tatamu.nn import functional
-
-    dropped: Tensor = vars(functional)["dropout"](weights, share)
-    return dropped
+    return dropout(weights, share) if share > 0 else weights
 
 
 def _repeated(x: Tensor, heads: int) -> Tensor:
@@ -119,11 +115,16 @@ def canonical_mask(mask: Tensor | None, name: str, dtype: DType) -> Tensor | Non
     return where(mask, tensor(-math.inf, dtype=dtype), zero)
 
 
-def check_mismatch(padding: Tensor | None, mask: Tensor | None) -> None:
+def check_mismatch(
+    padding: Tensor | None,
+    mask: Tensor | None,
+    padding_name: str = "key_padding_mask",
+    mask_name: str = "attn_mask",
+) -> None:
     """torch's warning about two masks of different dtypes."""
     if padding is not None and mask is not None and padding.dtype is not mask.dtype:
         warnings.warn(
-            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type "
+            f"Support for mismatched {padding_name} and {mask_name} is deprecated. Use same type "
             "for both instead.",
             stacklevel=3,
         )
