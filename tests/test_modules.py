@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
+import json
 import pickle
 import weakref
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,9 @@ from tatamu import nn
 from tatamu.nn import functional as F
 from tatamu.nn.hooks import Bound
 from tatamu.nn.utils.weight_norm import WeightNorm
+
+FACTS = Path(__file__).parent / "fixtures" / "signatures.json"
+SIGNATURES = json.loads(FACTS.read_text(encoding="utf-8"))["signatures"]
 
 
 class Net(nn.Module):
@@ -274,3 +280,37 @@ def test_parameters_as_one_vector() -> None:
     assert vector.tolist() == [*layer.weight.flatten().tolist(), *layer.bias.tolist()]
     nn.utils.vector_to_parameters(vector.detach() * 2, layer.parameters())
     assert layer.bias.tolist() == (vector[6:] * 2).tolist()
+
+
+# Hardtanh's older names of its bounds are not taken.
+OTHER = ("nn.Hardtanh",)
+
+
+def found(path: str) -> Any:
+    value: Any = tatamu
+    for part in path.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+@pytest.mark.parametrize("path", [path for path in SIGNATURES if found(path) is not None])
+def test_parameters_are_torchs(path: str) -> None:
+    wanted = [pair for pair in SIGNATURES[path] if "*" not in pair[0] and path not in OTHER]
+    own = {}
+    for name, one in inspect.signature(found(path)).parameters.items():
+        default = "" if one.default is one.empty else getattr(one.default, "__name__", None)
+        own[name] = repr(one.default) if default is None else default
+    order = [name for name in own if name in [pair[0] for pair in wanted]]
+    assert [[name, own[name]] for name in order] == wanted
+
+
+def test_missing_layers_are_left_out_by_name() -> None:
+    layers = [path.split(".")[1] for path in SIGNATURES if path.count(".") == 1]
+    for name in layers:
+        other_family = name.endswith("Loss") or name in (
+            "CosineSimilarity", "PairwiseDistance", "RMSNorm", "Container",
+            "RNNCellBase", "NLLLoss2d",
+        )  # fmt: skip
+        if not hasattr(nn, name) and not other_family:
+            with pytest.raises(AttributeError, match=f"tatamu leaves {name} out"):
+                getattr(nn, name)
