@@ -23,6 +23,7 @@ from winograd_grad_cases import grad_tiles
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
     box_muller,
+    c_function,
     channel_norm_emit,
     direct,
     direct_emit,
@@ -94,6 +95,7 @@ def modules(target: Target, which: Which) -> Iterator[Module]:
         yield grouped_weight_grad_emit.emit_gather(dtype, target.lanes(t), target)
     yield box_muller.emit(target)
     yield shuffle.emit(target)
+    yield c_function.emit(target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)

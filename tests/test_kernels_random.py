@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tatamu.kernels import box_muller, shuffle
-from tatamu.random import draws, normal
+from tatamu.kernels import box_muller, c_function, shuffle
+from tatamu.random import draws, exact, normal
 from tatamu.random.generator import Generator
 from tatamu.random.kernels import kernel
 from tatamu.runtime.launch import Launch
@@ -52,6 +52,22 @@ def test_without_kernels_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     compiled = normal.blocks32(uniform, 0.0, 1.0)
     monkeypatch.setattr(normal, "kernel", lambda name, count, many: None)
     assert normal.blocks32(uniform, 0.0, 1.0).tolist() == compiled.tolist()
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["cos", "exp", "log", "log1p", "sin", "tan"])
+def test_functions_of_the_c_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = host()
+    assert target is not None
+    assert c_function.accepts(1, target) is None
+    x = Generator().manual_seed(2).uniform64(c_function.ITEM + 100) * (7 if name != "log1p" else 1)
+    x[:3] = 0, 2.0**-53, 0.5
+    x = -x if name == "log1p" else x
+    monkeypatch.setattr(exact, "_MANY", 64)
+    called = exact.elementwise(name, x)
+    monkeypatch.setattr(exact, "_address", lambda name: 0)
+    plain = exact.elementwise(name, x)
+    np.testing.assert_array_equal(called.view(np.int64), plain.view(np.int64))
 
 
 def test_a_processor_that_rounds_twice_is_refused() -> None:

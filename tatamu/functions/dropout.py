@@ -18,7 +18,7 @@ from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
 from tatamu.ops.inplace import write
 from tatamu.ops.op import apply
-from tatamu.random import default_generator, draws
+from tatamu.random import default_generator
 from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
 
@@ -106,9 +106,9 @@ def _slopes(x: Tensor, lower: float, upper: float, source: Generator) -> Array:
     kind = x.dtype.compute.type
     leaking = dtypes.widen(x.array, x.dtype) <= 0
     slopes = np.ones(x.shape, kind)
-    slopes[leaking] = draws.uniform(
-        source, int(leaking.sum()), dtypes.float64, float(kind(lower)), float(kind(upper))
-    )
+    low, high = float(kind(lower)), float(kind(upper))
+    # Here torch's compiler rounds the product, too: this file of it is built for any processor.
+    slopes[leaking] = source.uniform64(int(leaking.sum())) * (high - low) + low
     return wrap(slopes, dtypes.from_numpy_dtype(slopes.dtype))
 
 
@@ -125,6 +125,10 @@ def _leaking(
     if not training:
         mean = interned(((float(lower) + float(upper)) / 2,))
         return write(leaky.rrelu, mean, input) if inplace else apply(leaky.rrelu, mean, input)
+    if input.dtype is dtypes.float16 or not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            f"\"rrelu_with_noise_out_cpu\" not implemented for '{input.dtype.legacy_name}'"
+        )
     noise = _slopes(input, lower, upper, generator or default_generator)
     if inplace and noise.dtype is input.dtype:
         return write(leaky.rrelu_noise, None, input, noise)

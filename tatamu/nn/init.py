@@ -156,11 +156,31 @@ def trunc_normal_(
     candidates, chances = blank_like(tensor), blank_like(tensor)
     while pending.any():
         _replace(tensor, pending, candidates.uniform_(a, b, generator=generator))
-        deviation = (candidates - mean).div_(std)
-        log_density = (deviation * deviation).mul_(-0.5).sub_(peak)
-        refused = chances.uniform_(generator=generator).log_() > log_density
-        pending &= refused.array
+        chance = chances.uniform_(generator=generator).log_()
+        pending &= dtypes.widen(chance.array, chance.dtype) > _log_density(
+            candidates, mean, std, peak
+        )
     return tensor
+
+
+def _log_density(x: Tensor, mean: float, std: float, peak: float) -> Any:
+    """The logarithm of the normal density over that of its peak, each step rounded to the dtype.
+
+    So are the numbers that torch adds, not those that it multiplies with.
+    """
+    kind = x.dtype.compute.type
+    value = x.array
+    mean, peak = (blank((), x.dtype).fill_(number).item() for number in (mean, peak))
+    steps: list[Callable[[Any], Any]] = [
+        lambda v: v - kind(mean),
+        lambda v: v / kind(std),
+        lambda v: v * v,
+        lambda v: v * kind(-0.5),
+        lambda v: v - kind(peak),
+    ]
+    for step in steps:
+        value = dtypes.narrow(step(dtypes.widen(value, x.dtype)), x.dtype)
+    return dtypes.widen(value, x.dtype)
 
 
 def _replace(tensor: Tensor, where: Any, source: Tensor) -> None:

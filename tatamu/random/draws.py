@@ -77,33 +77,25 @@ def normal(source: Generator, count: int, mean: float, std: float) -> Numpy:
 
 def log_normal(source: Generator, count: int, mean: float, std: float) -> Numpy:
     """Numbers whose logarithms are normal."""
-    return elementwise(_exp, normal(source, count, mean, std))
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 710 else math.inf
+    return elementwise("exp", normal(source, count, mean, std))
 
 
 def cauchy(source: Generator, count: int, median: float, sigma: float) -> Numpy:
     """Numbers with Cauchy's distribution."""
     angle = math.pi * (source.uniform64(count) - 0.5)
-    return scaled64(elementwise(math.tan, angle), float(sigma), float(median))
+    return scaled64(elementwise("tan", angle), float(sigma), float(median))
 
 
 def exponential(source: Generator, count: int, rate: float) -> Numpy:
     """Numbers with the exponential distribution."""
-    return -1.0 / rate * elementwise(math.log1p, -source.uniform64(count))
+    return -1.0 / rate * elementwise("log1p", -source.uniform64(count))
 
 
 def geometric(source: Generator, count: int, p: float) -> Numpy:
     """How many trials until one succeeds."""
     values = source.uniform64(count)
-    logs = elementwise(_log, values)
+    logs = elementwise("log", values)
     return np.ceil(logs / math.log1p(-p))
-
-
-def _log(x: float) -> float:
-    return math.log(x) if x > 0 else -math.inf
 
 
 def below(source: Generator, count: int, p: Numpy | float) -> Numpy:

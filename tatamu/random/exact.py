@@ -1,21 +1,26 @@
 """Arithmetic that rounds once, where a processor with FMA does, in NumPy alone.
 
 torch's compilers make ``fma(a, b, c)`` of ``a * b + c``: the product is not rounded. Here the same
-bits come out on any processor. Functions of the C library (``libm``) are those that Python's
-``math`` calls, an element at a time, for NumPy has its own, which differ in the last place.
+bits come out on any processor. Logarithm, sine and the like are the C library's, which torch and
+Python's ``math`` call; NumPy has its own, which differ in the last place.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from tatamu.ops.array import Numpy
+from tatamu.random.kernels import kernel
 
 __all__ = ["elementwise", "fma32", "fma64", "scaled32", "scaled64"]
 
+# From this many elements on a kernel calls the C library, and is compiled for that.
+_FEW, _MANY = 64, 1 << 16
 _AT_ONCE = 1 << 14  # so that intermediate results stay in the cache
 
 # A float64 lies halfway between two float32 if its lowest 29 bits are these.
@@ -23,9 +28,50 @@ _LOWEST = np.int64((1 << 29) - 1)
 _HALFWAY = np.int64(1 << 28)
 
 
-def elementwise(function: Callable[[float], float], x: Numpy) -> Numpy:
-    """``function``, of ``math``, of each element."""
-    return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
+def elementwise(name: str, x: Numpy) -> Numpy:
+    """A function of the C library, by name, of each element of a float64 array.
+
+    >>> elementwise("log", np.array([1.0, 0.0]))
+    array([  0., -inf])
+    """
+    address = _address(name)
+    launch = kernel("c_function", x.size, _MANY) if address and x.size >= _FEW else None
+    if launch is None:
+        function = _FUNCTIONS[name]
+        found = np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size)
+        return found.reshape(x.shape)
+    source = np.ascontiguousarray(x)
+    out = np.empty_like(source)
+    launch((source.ctypes.data, out.ctypes.data, address), launch.workers())
+    return out
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 710 else math.inf
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+_FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "cos": math.cos, "exp": _exp, "log": _log, "log1p": math.log1p, "sin": math.sin,
+    "tan": math.tan,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def _address(name: str) -> int:
+    """Where the function that Python's ``math`` calls lies; 0 where that cannot be told."""
+    import ctypes
+
+    for library in (None, "libm.so.6"):
+        try:
+            function = getattr(ctypes.CDLL(library), name)
+        except (AttributeError, OSError, TypeError):
+            continue
+        return ctypes.cast(function, ctypes.c_void_p).value or 0
+    return 0
 
 
 def fma32(a: Any, b: Any, c: Any) -> Numpy:

@@ -107,16 +107,16 @@ def blocks32_by_numpy(uniform: Numpy, mean: float, std: float) -> Numpy:
 def blocks64(uniform: Numpy, mean: float, std: float) -> Numpy:
     """A multiple of 16 float64 numbers of [0, 1) made normal."""
     source = uniform.reshape(-1, 2, 8)
-    radius = np.sqrt(-2.0 * elementwise(math.log, 1.0 - source[:, 0]))
+    radius = np.sqrt(-2.0 * elementwise("log", 1.0 - source[:, 0]))
     angle = 2.0 * math.pi * source[:, 1]
-    waves = [elementwise(function, angle) for function in (math.cos, math.sin)]
+    waves = [elementwise(name, angle) for name in ("cos", "sin")]
     return scaled64(np.stack([radius * wave for wave in waves], axis=1), std, mean).reshape(-1)
 
 
 def pairs(uniform: Numpy) -> Numpy:
     """Pairs of float64 numbers of [0, 1), one after another, made normal: angle and radius."""
     source = uniform.reshape(-1, 2)
-    radius = np.sqrt(-2.0 * elementwise(math.log1p, -source[:, 1]))
+    radius = np.sqrt(-2.0 * elementwise("log1p", -source[:, 1]))
     angle = 2.0 * math.pi * source[:, 0]
-    waves = [elementwise(function, angle) for function in (math.cos, math.sin)]
+    waves = [elementwise(name, angle) for name in ("cos", "sin")]
     return np.stack([radius * wave for wave in waves], axis=1).reshape(-1)

@@ -36,7 +36,7 @@ def multinomial(x: Array, samples: int, replacement: bool, source: Generator) ->
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(axis=1) == 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if replacement:
+    if replacement and samples > 1:
         found = np.stack([_with_replacement(row, samples, source) for row in weights])
     else:
         found = _without_replacement(x, weights, samples, source)
@@ -59,4 +59,4 @@ def _without_replacement(x: Array, weights: Numpy, samples: int, source: Generat
     rounded = dtypes.narrow(drawn.astype(x.dtype.compute), x.dtype).reshape(shape)
     shares = weights / dtypes.widen(rounded if ordered else rounded.T, x.dtype)
     shares = dtypes.widen(dtypes.narrow(shares, x.dtype), x.dtype)
-    return np.ascontiguousarray(np.argsort(-shares, axis=1, kind="stable")[:, :samples])
+    return np.argsort(-shares, axis=1, kind="stable")[:, :samples].copy()
