@@ -14,11 +14,12 @@ from tatamu.autograd import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
+    is_inference,
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
-from tatamu.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -126,6 +127,7 @@ __all__ = [
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
     "long",
     "manual_seed",

@@ -203,7 +203,7 @@ def describe(x: Array, plain: bool = False) -> str:
         formatter = _Formatter(_edges(values) if summarize else values)
         text = _nested(values, indent, summarize, formatter)
     if x.node is not None:
-        suffixes.append(f"grad_fn=<{x.node.name()}>")
+        suffixes.append(f"grad_fn=<{type(x.node).__name__}>")
     elif x._requires_grad:
         suffixes.append("requires_grad=True")
     return _with_suffixes(prefix + text, suffixes, indent)

@@ -20,7 +20,15 @@ from tatamu.ops.array import local
 
 FACTS = json.loads((Path(__file__).parent / "fixtures" / "autograd.json").read_text("utf-8"))
 ONCE = "create_graph=True will create a reference cycle"  # torch says it once a process
-MODULES = ["", ".autograd", ".autograd.function", ".utils", ".utils.checkpoint"]
+MODULES = [
+    "",
+    ".autograd",
+    ".autograd.function",
+    ".autograd.grad_mode",
+    ".autograd.anomaly_mode",
+    ".utils",
+    ".utils.checkpoint",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import tatamu
 from tatamu import autograd, nn
 from tatamu.ops import op as op_module
 from tatamu.ops.arithmetic import add, mul
-from tatamu.ops.common import full, moved_bytes, none
+from tatamu.ops.common import full, interned, moved_bytes, none
 from tatamu.ops.index import Placed, place
 from tatamu.ops.op import NOTHING, Op, Out, Saves, apply_all
 from tatamu.utils.checkpoint import checkpoint
@@ -199,7 +199,7 @@ def test_graphs_go_without_the_collector(function: Any) -> None:
 def test_long_chains_of_functions_do_not_recurse() -> None:
     x = tatamu.ones(1, requires_grad=True)
     y = x
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = Same.apply(y)
     y.sum().backward()
     del y
@@ -210,7 +210,7 @@ def test_long_chains_of_functions_do_not_recurse() -> None:
     del z
     assert x.grad.tolist() == [2]
     u = x
-    for _ in range(100_000):
+    for _ in range(30_000):
         u = Same.apply(u)
     del u
 
@@ -255,6 +255,15 @@ def test_batched_gradients_are_refused_by_name() -> None:
     x = tatamu.ones(2, requires_grad=True)
     with pytest.raises(NotImplementedError, match=r"vmap.*\n.*call grad once for each row"):
         autograd.grad(x * 2, x, tatamu.ones(3, 2), is_grads_batched=True)
+
+
+def test_attributes_of_equal_numbers_are_kept_apart() -> None:
+    floats, whole, window = (701.0, 702.0), (701, 702), Placed((701,), (702,))
+    assert interned(floats) == interned(whole)
+    assert [type(n) for n in interned(whole)] == [int, int]
+    assert [type(n) for n in interned(floats)] == [float, float]
+    assert type(interned(window)) is Placed
+    assert type(interned(((701,), (702,)))) is tuple
 
 
 def test_older_names_of_arguments() -> None:

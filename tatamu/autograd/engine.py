@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tatamu import naming
-from tatamu.autograd.anomaly import told
+from tatamu.autograd.anomaly_mode import told
 from tatamu.dtypes import widen
 from tatamu.ops.arithmetic import add
 from tatamu.ops.array import Array, Node, anomaly, local
@@ -85,6 +85,7 @@ class _Walk:
         self.queued: set[int] = set()
         self.uses: dict[int, int] = {}
         self.leaves: dict[int, Array] = {}
+        self.ready: list[int] = []
         self.needed: set[int] | None = None
 
     def survey(self, starts: Iterable[Node | Array], inputs: Sequence[Place] | None) -> None:
@@ -122,6 +123,8 @@ class _Walk:
             self.fresh.add(key)
         if isinstance(target, Array):
             self.leaves[id(target)] = target
+            if self.uses.get(id(target), 0) <= 0:
+                self.ready.append(id(target))
         elif id(target) not in self.queued:
             self.queued.add(id(target))
             heappush(self.queue, (-target.sequence, target))
@@ -129,11 +132,10 @@ class _Walk:
     def finish(self, keep: bool) -> None:
         """Visit everything that has received a gradient."""
         while self.queue or self.leaves:
-            ready = [key for key in self.leaves if not self.uses.get(key)] or (
-                [] if self.queue else list(self.leaves)
-            )
-            for key in ready:
-                self.arrive(self.leaves.pop(key))
+            for key in self.ready if self.ready or self.queue else list(self.leaves):
+                if key in self.leaves:
+                    self.arrive(self.leaves.pop(key))
+            self.ready.clear()
             if self.queue:
                 self.visit(heappop(self.queue)[1], keep)
 
@@ -164,33 +166,36 @@ class _Walk:
     def visit(self, node: Node, keep: bool) -> None:
         """Pull the gradients of one node's outputs back to its inputs."""
         key = id(node)
-        found = [self.pending.pop((key, place), None) for place in range(node.outputs)]
-        notes = node.notes
-        needed = self.needed
-        last = needed is not None and not any(id(target) in needed for target in node.edges)
-        hooked_first = found
+        pending, count = self.pending, node.outputs
+        gradients: tuple[Array | None, ...] = (pending.pop((key, 0), None),)
+        if count > 1:
+            gradients += tuple([pending.pop((key, place), None) for place in range(1, count)])
+        notes, needed = node.notes, self.needed
+        found = gradients
         if notes is not None and (notes.hooks or notes.retained):
-            hooked_first = [_seen(notes, place, g) for place, g in enumerate(found)]
-        if self.wanted is not None:
+            gradients = tuple([_seen(notes, place, g) for place, g in enumerate(found)])
+        if needed is not None:
+            goes_on = any(id(target) in needed for target in node.edges)
             # Where the walk goes on, torch gives an input's gradient as it was before its hooks.
-            for place, g in enumerate(hooked_first if last else found):
-                if g is not None and (key, place) in self.wanted:
+            for place, g in enumerate(found if goes_on else gradients):
+                if g is not None and self.wanted is not None and (key, place) in self.wanted:
                     self.captured[key, place] = g
-        found = hooked_first
-        del hooked_first
-        if last:
-            self.count(node)
-            return
-        gradients: tuple[Array | None, ...] = tuple(found)
+            if not goes_on:
+                self.count(node)
+                return
         del found
         if notes is not None:
             for hook in tuple(notes.before.values()):
                 gradients = _tuple(hook(gradients), gradients)
         try:
             pulled = list(node.pull(gradients))
+            shapes, kinds, check = node.call.shapes, node.call.dtypes, anomaly.checked
             for place, target in enumerate(node.edges):
-                if target is not None and pulled[place] is not None:
-                    pulled[place] = _fitting(node, place, pulled[place])
+                d = pulled[place]
+                if target is None or d is None:
+                    continue
+                if check or d.dtype is not kinds[place] or d.shape != shapes[place]:
+                    pulled[place] = _fitting(node, place, d)
         except Exception:
             if anomaly.traced:
                 told(node)
@@ -198,28 +203,35 @@ class _Walk:
         if notes is not None:
             for hook in tuple(notes.after.values()):
                 pulled = list(_tuple(hook(tuple(pulled), gradients), tuple(pulled)))
-        taken = {id(g.storage) for g in gradients if g is not None}
+        taken = [g.storage for g in gradients if g is not None]
         own = not node.foreign and not (notes and notes.after)
         del gradients
+        if not keep:
+            node.free()
         for place, target in enumerate(node.edges):
             d, pulled[place] = pulled[place], None
             if target is None:
                 continue
-            self.uses[id(target)] = self.uses.get(id(target), 0) - 1
+            if isinstance(target, Array):
+                self.used(target)
             if d is None or (needed is not None and id(target) not in needed):
                 continue
-            fresh = own and d.base is None and id(d.storage) not in taken
-            taken.add(id(d.storage))
+            fresh = own and d.base is None and d.storage not in taken
+            taken.append(d.storage)
             self.receive(target, node.places[place] if node.places else 0, d, fresh)
             del d
-        if not keep:
-            node.free()
+
+    def used(self, leaf: Array) -> None:
+        """One of the places that use a leaf has given its part, or has none."""
+        left = self.uses[id(leaf)] = self.uses[id(leaf)] - 1
+        if not left and id(leaf) in self.leaves:
+            self.ready.append(id(leaf))
 
     def count(self, node: Node) -> None:
         """A node that passes nothing on has done its part for the leaves it leads to."""
         for target in node.edges:
             if isinstance(target, Array):
-                self.uses[id(target)] -= 1
+                self.used(target)
 
 
 def _tuple(result: Any, before: tuple[Any, ...]) -> tuple[Any, ...]:

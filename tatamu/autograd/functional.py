@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tatamu.autograd.calls import grad
-from tatamu.autograd.modes import enable_grad
+from tatamu.autograd.grad_mode import enable_grad
 from tatamu.ops.arithmetic import add
 from tatamu.ops.array import Array, detached
 from tatamu.ops.common import full

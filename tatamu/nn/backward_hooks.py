@@ -7,8 +7,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tatamu.autograd import is_grad_enabled
 from tatamu.autograd.function import Function
-from tatamu.autograd.modes import is_grad_enabled
 from tatamu.nn.hooks import everywhere
 from tatamu.tensor import Tensor
 

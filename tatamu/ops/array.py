@@ -238,15 +238,16 @@ class Node:
             self.note().metadata["traceback_"] = traceback.format_stack()[:-1]
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hex(id(self))}>"
+        return f"<{type(self).__name__} object at {hex(id(self))}>"
 
     def title(self) -> str:
         """The name by which error messages speak of the operation."""
-        return self.name().partition("Backward")[0]
+        return type(self).__name__.partition("Backward")[0]
 
     def name(self) -> str:
         """torch's name for the node's class."""
-        return type(self).__name__
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
 
     @property
     def outputs(self) -> int:

@@ -132,6 +132,7 @@ class Saves(NamedTuple):
 
 
 NOTHING = Saves((), ())
+_PLAIN = (type(None), tuple, int, float, bool, Size)  # attrs that say nothing of a node's name
 
 
 class Sample(NamedTuple):
@@ -166,15 +167,28 @@ class Op:
     samples: Callable[[np.random.Generator], Iterable[Sample]]
     kernels: tuple[Kernel, ...]
     differentiable: int = 1
-    node: type[Node] = field(init=False, repr=False)
+    kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name in _registry:
             raise ValueError(f"two operations are called {self.name!r}")
         _registry[self.name] = self
-        named = self.title if self.title.endswith("Slices") else f"{self.title}Backward0"
-        object.__setattr__(self, "node", node_type(named))
+        object.__setattr__(self, "kind", node_type(node_name(self.title, None)))
+
+    def node(
+        self,
+        call: Call,
+        edges: tuple[Node | Array | None, ...],
+        saved: tuple[Array | Packed | None, ...] = (),
+        versions: Ints = (),
+        places: Ints = (),
+    ) -> Node:
+        """A node of this operation's, of the class that torch's has."""
+        attrs, kind = call.attrs, self.kind
+        if attrs is not None and type(attrs) not in _PLAIN:
+            kind = node_type(node_name(self.title, attrs))
+        return kind(call, edges, saved, versions, places)
 
     def __call__(self, first: T, *others: Array | None, attrs: Any = None) -> T:
         return apply(self, attrs, first, *others)
@@ -185,6 +199,18 @@ def called(x: T, name: str) -> T:
     if x.node is not None:
         x.node.__class__ = node_type(name)
     return x
+
+
+def node_name(title: str, attrs: Any) -> str:
+    """torch's name for a node: a title may hold the number of the overload, attrs may tell either.
+
+    >>> node_name("Exp", None), node_name("PowBackward1", None)
+    ('ExpBackward0', 'PowBackward1')
+    """
+    title = getattr(attrs, "node_title", title)
+    if title in ("CopySlices", "CopyBackwards") or ("Backward" in title and title[-1].isdigit()):
+        return title
+    return f"{title}Backward{getattr(attrs, 'overload', 0)}"
 
 
 @lru_cache(maxsize=1024)

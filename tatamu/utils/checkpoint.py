@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tatamu import autograd, random
+from tatamu import autograd
 from tatamu.autograd.graph import saved_tensors_hooks
 from tatamu.naming import known_as
 from tatamu.nn.containers import Sequential
 from tatamu.ops.array import Array, detached, local
 from tatamu.ops.saving import edge
+from tatamu.random import default_generator
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
 
@@ -69,12 +70,12 @@ def _random_state(state: Any) -> Iterator[None]:
     if state is None:
         yield
         return
-    before = random.get_rng_state()
-    random.set_rng_state(state)
+    before = default_generator.get_state()
+    default_generator.set_state(state)
     try:
         yield
     finally:
-        random.set_rng_state(before)
+        default_generator.set_state(before)
 
 
 class _Stop(Exception):
@@ -86,7 +87,7 @@ class _Frame:
 
     def __init__(self, again: Callable[[], Any], preserve: bool, check: str) -> None:
         self.again = again
-        self.state = random.get_rng_state() if preserve else None
+        self.state = default_generator.get_state() if preserve else None
         self.checked = check != "none"
         self.early = True
         self.saved: list[tuple[Any, Any]] = []
@@ -156,7 +157,7 @@ class CheckpointFunction(autograd.Function):
                 "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3
             )
         ctx.again = function
-        ctx.state = random.get_rng_state() if preserve else None
+        ctx.state = default_generator.get_state() if preserve else None
         ctx.rest = [None if isinstance(x, Array) else x for x in args]
         ctx.places = [place for place, x in enumerate(args) if isinstance(x, Array)]
         ctx.save_for_backward(*tensors)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Generator
 from typing import Any, ParamSpec, Self, TypeVar
 
 from tatamu.naming import known_as
-from tatamu.ops.array import local
+from tatamu.ops.array import Array, local
 from tatamu.runtime.storage import mode as storage_mode
 
 __all__ = [
     "enable_grad",
     "inference_mode",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
     "no_grad",
     "set_grad_enabled",
@@ -95,7 +96,7 @@ class _Fixed(_Mode):
         return type(self)()
 
 
-@known_as("no_grad")
+@known_as("autograd.grad_mode.no_grad")
 class no_grad(_Fixed):
     """Record no graph in this thread: ``with no_grad():`` or ``@no_grad()``.
 
@@ -109,14 +110,14 @@ class no_grad(_Fixed):
     wanted = False
 
 
-@known_as("enable_grad")
+@known_as("autograd.grad_mode.enable_grad")
 class enable_grad(_Fixed):
     """Record a graph again inside a ``no_grad`` block."""
 
     wanted = True
 
 
-@known_as("set_grad_enabled")
+@known_as("autograd.grad_mode.set_grad_enabled")
 class set_grad_enabled(_Mode):
     """Record a graph or not, in this thread, until the block ends; without a block, from now on.
 
@@ -140,7 +141,7 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
 
-@known_as("inference_mode")
+@known_as("autograd.grad_mode.inference_mode")
 class inference_mode(_Mode):
     """Record no graph, and make tensors that never enter one. RuntimeError where they would.
 
@@ -165,6 +166,11 @@ class inference_mode(_Mode):
 def is_grad_enabled() -> bool:
     """Whether operations of this thread record a graph."""
     return local.grad
+
+
+def is_inference(input: Array) -> bool:
+    """Whether a tensor was made in inference mode."""
+    return input.storage.inference
 
 
 def is_inference_mode_enabled() -> bool:
