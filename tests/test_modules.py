@@ -97,6 +97,30 @@ def test_pickled_modules() -> None:
     assert isinstance(next(iter(hooks.values())), WeightNorm)
 
 
+class Restored(nn.Module):
+    """Saves and restores its ``__dict__`` by itself, as some models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+
+    def __getstate__(self) -> Any:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: Any) -> None:
+        self.__dict__.update(state)
+
+
+def test_dictionaries_restored_by_a_subclass_are_mended() -> None:
+    for again in (pickle.loads(pickle.dumps(Restored())), copy.deepcopy(Restored())):
+        assert list(again.state_dict()) == ["fc.weight", "fc.bias"]
+        again.register_buffer("scale", tatamu.ones(1))
+        again.act = nn.ReLU()
+        assert (again.scale.item(), again.act, again._modules["act"]) == (1, again.act, again.act)
+        again._modules["fc"] = nn.Identity()
+        assert isinstance(again.fc, nn.Identity)
+
+
 def test_an_unknown_attribute_in_forward_names_what_is_near() -> None:
     with pytest.raises(AttributeError) as caught:
         Net()(tatamu.ones(1, 2))

@@ -189,7 +189,10 @@ class Module(Tree, State, Conversion):
             if isinstance(value, (Parameter, Module)):
                 kind = "module" if isinstance(value, Module) else "parameters"
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-        elif isinstance(value, Parameter):
+            object.__setattr__(self, name, value)
+            return
+        self._mend()
+        if isinstance(value, Parameter):
             self._forget(name, "_parameters")
             self.register_parameter(name, value)
             return
@@ -218,6 +221,16 @@ class Module(Tree, State, Conversion):
             members.update(entries)
             return
         object.__setattr__(self, name, value)
+
+    def _mend(self) -> None:
+        """Make the dictionaries write to the attributes again, where a subclass has restored its
+        ``__dict__`` by itself and left them plain."""
+        own = self.__dict__
+        if type(own["_modules"]) is Members:
+            return
+        for kind in _MEMBERS:
+            entries, own[kind] = own[kind], Members(self)
+            own[kind].update(entries)
 
     def _misfit(self, name: str, value: Any, kind: str, *wanted: str) -> None:
         listed = ", ".join(f"{naming.prefix}.{one}" for one in wanted)
@@ -280,6 +293,7 @@ class Module(Tree, State, Conversion):
         """
         if "_parameters" not in self.__dict__:
             raise AttributeError("cannot assign parameter before Module.__init__() call")
+        self._mend()
         self._check_name(name, "parameter", self._parameters)
         if param is not None:
             if not isinstance(param, Parameter):
@@ -303,6 +317,7 @@ class Module(Tree, State, Conversion):
         """
         if "_buffers" not in self.__dict__:
             raise AttributeError("cannot assign buffer before Module.__init__() call")
+        self._mend()
         self._check_name(name, "buffer", self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -319,6 +334,7 @@ class Module(Tree, State, Conversion):
         """Add a child. TypeError for what is no module, KeyError for a name that is taken."""
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{typename(module)} is not a Module subclass")
+        self._mend()
         self._check_name(name, "module", self._modules, f", got: {name}")
         self._modules[name] = checked_in(everywhere.modules, self, name, module)
 
