@@ -149,6 +149,8 @@ def test_large_permutations_are_refused() -> None:
 def test_what_is_no_argument_is_told() -> None:
     with pytest.raises(TypeError, match=r"rand\(\) got an unexpected keyword argument 'foo'"):
         tatamu.rand(3, foo=1)
+    with pytest.raises(TypeError, match=r"uniform_\(\) got an unexpected keyword argument 'high'"):
+        tatamu.empty(3).uniform_(high=1)
     with pytest.raises(RuntimeError, match="Expected device 'cpu', but got 'cuda'"):
         tatamu.randn(3, device="cuda")
     with pytest.raises(TypeError, match="numbers for mean and std need a size"):

@@ -46,10 +46,27 @@ def blank(shape: Any, dtype: DType, strides: Any = None, out: Any = None) -> Any
             f"Trying to create tensor with negative dimension {negative[0]}: {list(size)}"
         )
     if out is not None:
-        return out
+        return _resized(out, size)
     storage = Storage(size.numel() * dtype.itemsize)
     storage.reordered = strides is not None
     return made.type(storage, 0, size, strides or contiguous_strides(size), dtype)
+
+
+def _resized(out: Tensor, size: Size) -> Tensor:
+    """``out`` with new memory in C order if it has another shape."""
+    if out.shape != size:
+        out.storage = Storage(size.numel() * out.dtype.itemsize)
+        out.offset, out.shape, out.strides = 0, size, contiguous_strides(size)
+        out._array = None
+    return out
+
+
+def _check_out(out: Tensor | None, dtype: DType | None) -> None:
+    if out is not None and dtype is not None and dtype is not out.dtype:
+        raise RuntimeError(
+            f"dtype {dtype.legacy_name} does not match dtype of out parameter "
+            f"({out.dtype.legacy_name})"
+        )
 
 
 def _can_require(dtype: DType, requires_grad: bool) -> None:
@@ -107,6 +124,7 @@ def rand(
     tensor([[0.4963, 0.7682],
             [0.0885, 0.1320]])
     """
+    _check_out(out, dtype)
     tensor = _room("rand", size, dtype or dtypes.float32, out, options)
     return _finished(tensor.uniform_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
@@ -127,6 +145,7 @@ def randn(
     tensor([[ 1.5410, -0.2934],
             [-2.1788,  0.5684]])
     """
+    _check_out(out, dtype)
     tensor = _room("randn", size, dtype or dtypes.float32, out, options)
     return _finished(tensor.normal_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
@@ -159,6 +178,7 @@ def randint(
     if low is None:
         low = given.pop() if given else 0
     check_options("randint", named)
+    _check_out(out, dtype)
     kind = dtype or dtypes.int64
     _can_require(kind, requires_grad)
     tensor = blank(sizes((size,)), kind, out=out)

@@ -39,8 +39,11 @@ def fill(x: Array, draw: Callable[[int], Numpy]) -> None:
     if count == 0:
         return
     values = dtypes.narrow(_computed(draw(count), x.dtype), x.dtype)
-    axes = _axes(x)
-    shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
+    if x.in_order():
+        shaped = values.reshape(x.shape)
+    else:
+        axes = _axes(x)
+        shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
     if local.grad and x._requires_grad:
         write(overwrite, None, x, wrap(shaped, x.dtype))
         return
@@ -69,6 +72,13 @@ def _number(value: Any, method: str, name: str, position: int) -> float:
     return float(value)
 
 
+def _only(method: str, named: dict[str, Any], *names: str) -> None:
+    """TypeError for another keyword than ``names``, those that are no names in Python."""
+    for key in named:
+        if key not in names:
+            raise TypeError(f"{method}() got an unexpected keyword argument '{key}'")
+
+
 class Random(Array):
     """Random numbers in place. ``generator`` is whence they come, the default stream if None."""
 
@@ -87,10 +97,9 @@ class Random(Array):
         tensor([-0.0075,  0.5364])
         """
         _refuse(self, "check_uniform_bounds")
-        low, high = (
-            _number(named.pop("from", from_), "uniform_", "from", 1),
-            _number(to, "uniform_", "to", 2),
-        )
+        _only("uniform_", named, "from")
+        low = _number(named.get("from", from_), "uniform_", "from", 1)
+        high = _number(to, "uniform_", "to", 2)
         largest = _LARGEST[self.dtype.name]
         for name, bound in (("from", low), ("to", high)):
             if not -largest <= bound <= largest:
@@ -108,12 +117,14 @@ class Random(Array):
             )
         source = generator or default_generator
 
+        start, end = _rounded(np.array([low, high], self.dtype.compute), self.dtype)
+
         def draw(count: int) -> Numpy:
-            values = draws.uniform(source, count, self.dtype, low, high)
-            bounds = np.array([low, high]).astype(self.dtype.compute)
-            start, end = _rounded(bounds, self.dtype)
-            rounded = _rounded(values, self.dtype)
-            return np.where(rounded == end, start, rounded)
+            values = _rounded(draws.uniform(source, count, self.dtype, low, high), self.dtype)
+            above = values == end
+            if above.any():
+                values[above] = start
+            return values
 
         fill(self, draw)
         return self
@@ -231,7 +242,7 @@ class Random(Array):
 
     def bernoulli(self, p: Any = None, *, generator: Generator | None = None) -> Self:
         """Ones and zeros; an element is the probability of its one, or ``p`` that of all."""
-        out: Any = type_like(self, self.shape)
+        out: Any = wrap(np.empty(self.shape, self.dtype.numpy), self.dtype)
         out.bernoulli_(self if p is None else p, generator=generator)
         return out  # type: ignore[no-any-return]
 
@@ -245,6 +256,7 @@ class Random(Array):
         >>> tatamu.empty(4, dtype=tatamu.int64).random_(10)
         tensor([4, 9, 3, 0])
         """
+        _only("random_", named, "from", "to")
         given = [*bounds, *[named[name] for name in ("from", "to") if name in named]]
         source = generator or default_generator
         if not given:
@@ -279,11 +291,6 @@ class Random(Array):
 def _rounded(values: Numpy, dtype: DType) -> Numpy:
     """Values as ``dtype`` holds them, in the type it is computed with."""
     return dtypes.widen(dtypes.narrow(values, dtype), dtype)
-
-
-def type_like(x: Array, shape: Any) -> Array:
-    """Memory for a tensor of ``shape`` in C order, with the dtype of ``x``."""
-    return wrap(np.empty(shape, x.dtype.numpy), x.dtype)
 
 
 def _whole_range(dtype: DType) -> int:

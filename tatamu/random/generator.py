@@ -129,6 +129,14 @@ class Generator:
         """A generator of its own in the same state."""
         return Generator(self.device).set_state(self.get_state())
 
+    def get_offset(self) -> int:
+        """RuntimeError: a CPU stream has none."""
+        raise RuntimeError("CPU Generator does not use offset")
+
+    def set_offset(self, offset: int) -> None:
+        """RuntimeError: a CPU stream has none."""
+        raise RuntimeError("CPU Generator does not use offset")
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.device, self.get_state())
 
