@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tatamu import naming
 from tatamu.creation import empty
 from tatamu.dtypes import DType
 from tatamu.naming import known_as
@@ -83,6 +84,47 @@ class Buffer(Tensor):
 _SHAPE: Any = vars(Array)["shape"]  # the slot that the property below hides
 
 
+# What a tensor without a shape can do all the same.
+_SERVED = (
+    "cls_to_become",
+    "copy_",
+    "detach",
+    "is_floating_point",
+    "materialize",
+    "share_memory_",
+    "to",
+)
+
+# Operators, and the methods that torch's sentence names for them.
+_OPERATORS = {
+    "__add__": "add", "__radd__": "add", "__sub__": "sub", "__rsub__": "rsub", "__mul__": "mul",
+    "__rmul__": "mul", "__truediv__": "div", "__matmul__": "matmul", "__neg__": "neg",
+    "__pow__": "pow", "__bool__": "__bool__",
+}  # fmt: skip
+
+
+def _of_tensors(name: str) -> Any:
+    """What Tensor has under a name."""
+    return getattr(Tensor, name, None)
+
+
+def _unready(tensor: Any, method: str) -> ValueError:
+    kind = f"{naming.prefix}.nn.parameter.{type(tensor).__name__}"
+    return ValueError(
+        f"Attempted to use an uninitialized parameter in <method '{method}' of "
+        f"'{naming.prefix}._C.TensorBase' objects>. This error happens when you are using a "
+        f"`LazyModule` or explicitly manipulating `{kind}` objects. When using LazyModules Call "
+        "`forward` with a dummy batch to initialize the parameters before calling torch functions"
+    )
+
+
+def _refusing(method: str) -> Any:
+    def refuse(self: Any, *args: Any) -> Any:
+        raise _unready(self, method)
+
+    return refuse
+
+
 class UninitializedTensorMixin(Tensor):
     """A tensor that has a dtype and will have a shape; ``materialize`` gives it one."""
 
@@ -101,6 +143,12 @@ class UninitializedTensorMixin(Tensor):
         own.__class__ = self.cls_to_become
         self.dtype = made.dtype
         self.data = made
+
+    def __getattribute__(self, name: str) -> Any:
+        """Methods that need numbers are refused; torch's sentence names them."""
+        if not name.startswith("_") and name not in _SERVED and callable(_of_tensors(name)):
+            raise _unready(self, name)
+        return super().__getattribute__(name)
 
     @property
     def shape(self) -> Any:
@@ -150,6 +198,10 @@ class UninitializedTensorMixin(Tensor):
         copy = self._another(self.dtype)
         memo[id(self)] = copy
         return copy
+
+
+for _operator, _method in _OPERATORS.items():
+    setattr(UninitializedTensorMixin, _operator, _refusing(_method))
 
 
 @known_as("nn.parameter.UninitializedParameter")
