@@ -55,9 +55,11 @@ from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
 from tatamu.functions import dropout as dropout_functions
-from tatamu.functions import maths, reductions, views
+from tatamu.functions import gathering, joining, maths, reductions, views
 from tatamu.functions import random as random_functions
 from tatamu.functions.dropout import *
+from tatamu.functions.gathering import *
+from tatamu.functions.joining import *
 from tatamu.functions.maths import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
@@ -167,6 +169,8 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += dropout_functions.__all__
+__all__ += gathering.__all__
+__all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
