@@ -12,7 +12,7 @@ import numpy as np
 
 from tatamu.autograd import enable_grad, no_grad
 from tatamu.dtypes import narrow, widen
-from tatamu.ops.array import Array, Numpy, wrap
+from tatamu.ops.array import Array, Numpy, detached, wrap
 from tatamu.optim.optimizer import Optimizer, check_options, number
 
 __all__ = ["LBFGS"]
@@ -112,7 +112,8 @@ def _strong_wolfe(
 
 def _number(loss: Any) -> float:
     """A loss as a number, whether the closure gave a tensor or a number."""
-    return float(loss.detach() if isinstance(loss, Tensor) else loss)
+    found: Any = detached(loss) if isinstance(loss, Array) else loss
+    return float(found)
 
 
 class LBFGS(Optimizer):
