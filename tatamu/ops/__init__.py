@@ -8,6 +8,7 @@ from tatamu.ops import (
     arithmetic,
     avg_pool,
     batch_norm,
+    blocks,
     cast,
     clamp,
     comparison,
@@ -17,6 +18,7 @@ from tatamu.ops import (
     diagonal,
     elementary,
     elu,
+    embedding,
     expand,
     gelu,
     grid_sample,
@@ -60,6 +62,7 @@ from tatamu.ops import (
     triples,
     turned,
     var,
+    weight_norm,
     windows,
 )
 from tatamu.ops.op import Call, Event, Kernel, Op, Ran, Runner, registry, watching
@@ -74,6 +77,7 @@ __all__ = [
     "arithmetic",
     "avg_pool",
     "batch_norm",
+    "blocks",
     "cast",
     "clamp",
     "comparison",
@@ -83,6 +87,7 @@ __all__ = [
     "diagonal",
     "elementary",
     "elu",
+    "embedding",
     "expand",
     "gelu",
     "grid_sample",
@@ -128,5 +133,6 @@ __all__ = [
     "turned",
     "var",
     "watching",
+    "weight_norm",
     "windows",
 ]
