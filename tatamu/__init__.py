@@ -7,9 +7,9 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tatamu import autograd, backends, cuda, jit, nn, ops, random, version
+from tatamu import autograd, backends, cuda, jit, missing, nn, ops, optim, random, utils, version
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -34,7 +34,9 @@ from tatamu.creation import (
     zeros,
     zeros_like,
 )
+from tatamu.device import device
 from tatamu.dtypes import DType as dtype
+from tatamu.dtypes import Layout as layout
 from tatamu.dtypes import (
     bfloat16,
     float16,
@@ -44,6 +46,7 @@ from tatamu.dtypes import (
     int16,
     int32,
     int64,
+    strided,
     uint8,
 )
 from tatamu.dtypes import bool_ as bool
@@ -53,16 +56,29 @@ from tatamu.dtypes import float64 as double
 from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
-from tatamu.dtypes import promote as promote_types
+from tatamu.functions import (
+    arithmetic,
+    elementary,
+    gathering,
+    joining,
+    logic,
+    maths,
+    reductions,
+    types,
+    views,
+)
 from tatamu.functions import dropout as dropout_functions
-from tatamu.functions import gathering, joining, maths, reductions, views
 from tatamu.functions import random as random_functions
+from tatamu.functions.arithmetic import *
 from tatamu.functions.dropout import *
+from tatamu.functions.elementary import *
 from tatamu.functions.gathering import *
 from tatamu.functions.joining import *
+from tatamu.functions.logic import *
 from tatamu.functions.maths import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
+from tatamu.functions.types import *
 from tatamu.functions.views import *
 from tatamu.interop import from_torch, install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
@@ -105,6 +121,7 @@ __all__ = [
     "contiguous_format",
     "cuda",
     "default_generator",
+    "device",
     "double",
     "dtype",
     "einsum",
@@ -138,6 +155,7 @@ __all__ = [
     "is_inference",
     "is_inference_mode_enabled",
     "jit",
+    "layout",
     "long",
     "manual_seed",
     "nn",
@@ -145,10 +163,10 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "optim",
     "packed_memory",
     "preserve_format",
     "profile",
-    "promote_types",
     "random",
     "seed",
     "set_grad_enabled",
@@ -159,22 +177,32 @@ __all__ = [
     "set_winograd",
     "set_workspace_limit",
     "short",
+    "strided",
     "tensor",
     "tune",
     "uint8",
     "uninstall",
+    "utils",
     "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
 ]
+__all__ += arithmetic.__all__
 __all__ += dropout_functions.__all__
+__all__ += elementary.__all__
+__all__ += logic.__all__
 __all__ += gathering.__all__
 __all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
+__all__ += types.__all__
 __all__ += views.__all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch", __name__)
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

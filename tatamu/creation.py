@@ -46,7 +46,7 @@ def _inferred(data: Any) -> Numpy:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"new(): invalid data type '{_first(data).__class__.__name__}'")
     if array.dtype == np.float64 or array.size == 0:
-        return array.astype(np.float32)
+        return dtypes.narrow(array, dtypes.get_default_dtype())
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     return array
@@ -167,10 +167,11 @@ def _check_sizes(shape: Sequence[int]) -> None:
         )
 
 
-def empty(*size: Any, dtype: DType = dtypes.float32, requires_grad: bool = False) -> Tensor:
+def empty(*size: Any, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose memory holds whatever it held before."""
     shape = Size(sizes(size))
     _check_sizes(shape)
+    dtype = dtype or dtypes.get_default_dtype()
     storage = Storage(shape.numel() * dtype.itemsize)
     return _leaf(Tensor(storage, 0, shape, contiguous_strides(shape), dtype), requires_grad)
 
@@ -196,14 +197,18 @@ def full(
     return _leaf(out, requires_grad)
 
 
-def zeros(*size: Any, dtype: DType = dtypes.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Any, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
-    return full(sizes(size), 0, dtype=dtype, requires_grad=requires_grad)
+    return full(
+        sizes(size), 0, dtype=dtype or dtypes.get_default_dtype(), requires_grad=requires_grad
+    )
 
 
-def ones(*size: Any, dtype: DType = dtypes.float32, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return full(sizes(size), 1, dtype=dtype, requires_grad=requires_grad)
+    return full(
+        sizes(size), 1, dtype=dtype or dtypes.get_default_dtype(), requires_grad=requires_grad
+    )
 
 
 def arange(
@@ -229,7 +234,7 @@ def arange(
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if dtype is None:
         whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
-        dtype = dtypes.int64 if whole else dtypes.float32
+        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
     count = math.ceil((end - start) / step)
     values = np.asarray(start) + np.arange(count) * step
     out: Any = wrap(dtypes.narrow(values.astype(dtype.compute), dtype), dtype)
