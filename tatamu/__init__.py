@@ -9,8 +9,17 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, nn, ops, random
-from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu import autograd, backends, cuda, jit, nn, ops, random, version
+from tatamu.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -46,18 +55,22 @@ from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
 from tatamu.functions import dropout as dropout_functions
-from tatamu.functions import maths, reductions, views
+from tatamu.functions import gathering, joining, maths, reductions, views
 from tatamu.functions import random as random_functions
 from tatamu.functions.dropout import *
+from tatamu.functions.gathering import *
+from tatamu.functions.joining import *
 from tatamu.functions.maths import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
+from tatamu.interop import from_torch, install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.printing import set_printoptions
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -75,6 +88,7 @@ from tatamu.random import (
 )
 from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
+from tatamu.version import OWN as __version__
 
 __all__ = [
     "Generator",
@@ -84,10 +98,12 @@ __all__ = [
     "arange",
     "as_tensor",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "channels_last",
     "contiguous_format",
+    "cuda",
     "default_generator",
     "double",
     "dtype",
@@ -102,18 +118,26 @@ __all__ = [
     "float64",
     "forget_tuned",
     "from_numpy",
+    "from_torch",
     "full",
     "full_like",
     "get_num_threads",
     "get_rng_state",
     "half",
+    "inference_mode",
     "initial_seed",
+    "install",
     "int",
     "int8",
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
+    "jit",
     "long",
     "manual_seed",
     "nn",
@@ -130,6 +154,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_printoptions",
     "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
@@ -137,17 +162,19 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "uninstall",
+    "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
 ]
 __all__ += dropout_functions.__all__
+__all__ += gathering.__all__
+__all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += views.__all__
-
-__version__ = "0.1.0"
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]
