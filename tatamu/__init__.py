@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, backends, cuda, jit, nn, ops, random, version
+from tatamu import autograd, backends, cuda, jit, nn, ops, optim, random, utils, version
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -145,6 +145,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "optim",
     "packed_memory",
     "preserve_format",
     "profile",
@@ -163,6 +164,7 @@ __all__ = [
     "tune",
     "uint8",
     "uninstall",
+    "utils",
     "version",
     "workspace_limit",
     "zeros",

@@ -130,7 +130,7 @@ class Tensor(Maths, Altering, Random, Differentiable):
         return bool(np.any((self == value).array))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        array = np.ascontiguousarray(self.array)
+        array = np.array(self.array, order="C")
         return _rebuild, (type(self), array, self.dtype, self._requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
