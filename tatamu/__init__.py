@@ -7,7 +7,7 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from tatamu import autograd, nn, ops
+from tatamu import autograd, linalg, nn, ops, return_types
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
     arange,
@@ -47,9 +47,12 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
-from tatamu.functions import maths, reductions, views
+from tatamu.functions import algebra, maths, ordering, reductions, statistics, views
+from tatamu.functions.algebra import *
 from tatamu.functions.maths import *
+from tatamu.functions.ordering import *
 from tatamu.functions.reductions import *
+from tatamu.functions.statistics import *
 from tatamu.functions.views import *
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
@@ -101,6 +104,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "linalg",
     "long",
     "manual_seed",
     "nn",
@@ -116,6 +120,7 @@ __all__ = [
     "rand_like",
     "randn",
     "randn_like",
+    "return_types",
     "seed",
     "set_grad_enabled",
     "set_num_threads",
@@ -130,8 +135,11 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += algebra.__all__
 __all__ += maths.__all__
+__all__ += ordering.__all__
 __all__ += reductions.__all__
+__all__ += statistics.__all__
 __all__ += views.__all__
 
 __version__ = "0.1.0"

@@ -10,7 +10,10 @@ import numpy as np
 
 from tatamu import autograd, dtypes, naming, printing
 from tatamu.dtypes import DType
+from tatamu.methods.algebra import Algebra
 from tatamu.methods.maths import Maths
+from tatamu.methods.ordering import Ordering
+from tatamu.methods.statistics import Statistics
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
 from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
 from tatamu.ops.cast import cast, overwrite
@@ -27,7 +30,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Maths, Views):
+class Tensor(Maths, Ordering, Statistics, Algebra, Views):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu

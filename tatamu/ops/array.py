@@ -181,11 +181,11 @@ class Node:
         self.retained: weakref.ref[Array] | None = None
 
     def __repr__(self) -> str:
-        return f"<{self.call.op.title}Backward0 object at {hex(id(self))}>"
+        return f"<{self.name()} object at {hex(id(self))}>"
 
     def name(self) -> str:
-        """torch's name for the node's class."""
-        return f"{self.call.op.title}Backward0"
+        """torch's name for the node's class; attrs may say which overload of torch's this is."""
+        return f"{self.call.op.title}Backward{getattr(self.call.attrs, 'overload', 0)}"
 
     def recall(self) -> tuple[Any, ...]:
         """The saved tensors, after checking that nobody wrote to them since."""

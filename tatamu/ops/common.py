@@ -40,7 +40,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)  # one NamedTuple may equal another
 def _first_equal(value: Any) -> Any:
     return value
 
