@@ -10,11 +10,11 @@ tatamu.Size([1, 8, 32, 48])
 from tatamu import autograd, linalg, nn, ops, return_types
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
-    arange,
-    as_tensor,
     empty,
     empty_like,
-    from_numpy,
+    empty_permuted,
+    empty_strided,
+    eye,
     full,
     full_like,
     ones,
@@ -23,7 +23,6 @@ from tatamu.creation import (
     rand_like,
     randn,
     randn_like,
-    tensor,
     zeros,
     zeros_like,
 )
@@ -47,6 +46,15 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
+from tatamu.from_data import (
+    as_tensor,
+    asarray,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    scalar_tensor,
+    tensor,
+)
 from tatamu.functions import algebra, maths, ordering, reductions, statistics, views
 from tatamu.functions.algebra import *
 from tatamu.functions.maths import *
@@ -54,6 +62,18 @@ from tatamu.functions.ordering import *
 from tatamu.functions.reductions import *
 from tatamu.functions.statistics import *
 from tatamu.functions.views import *
+from tatamu.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -67,15 +87,27 @@ from tatamu.profiling import (
     tune,
 )
 from tatamu.random import Generator, initial_seed, manual_seed, seed
+from tatamu.sequences import arange, linspace, logspace, range
 from tatamu.tensor import Tensor
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "__version__",
     "arange",
     "as_tensor",
+    "asarray",
     "autograd",
     "bfloat16",
     "bool",
@@ -86,13 +118,18 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
+    "eye",
     "float",
     "float16",
     "float32",
     "float64",
     "forget_tuned",
+    "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "get_num_threads",
@@ -105,6 +142,8 @@ __all__ = [
     "int64",
     "is_grad_enabled",
     "linalg",
+    "linspace",
+    "logspace",
     "long",
     "manual_seed",
     "nn",
@@ -120,7 +159,9 @@ __all__ = [
     "rand_like",
     "randn",
     "randn_like",
+    "range",
     "return_types",
+    "scalar_tensor",
     "seed",
     "set_grad_enabled",
     "set_num_threads",
