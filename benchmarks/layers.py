@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 import tatamu
+from benchmarks.bars import LAYOUTS, bars, times, worked
 from benchmarks.common import RESULTS, median_seconds, write
 from benchmarks.families import FAMILIES, Case, Family
 from tatamu.geometry import ConvSpec
@@ -35,7 +36,6 @@ from tatamu.nn import functional as F
 from tatamu.runtime import machine
 
 SECONDS = 0.04
-LAYOUTS = ("channels_last", "contiguous")
 
 
 class Peer:
@@ -138,14 +138,14 @@ def measure(peer: Peer, family: Family, case: Case, threads: int, rounds: int) -
     theirs: dict[str, list[float]] = {name: [] for name in LAYOUTS}
     for _ in range(1 if case.once else rounds):
         ours.append(median_seconds(run, SECONDS))
-        for layout, times in theirs.items():
+        for layout, seconds in theirs.items():
             answer = peer.ask(
                 ask="time", layout=layout, threads=threads, seconds=0 if case.once else SECONDS
             )
-            times.append(answer["seconds"])
+            seconds.append(answer["seconds"])
     both = zip(theirs["channels_last"], theirs["contiguous"], ours, strict=True)
     ratio = statistics.median(min(a, b) / c for a, b, c in both)
-    milliseconds = {name: 1e3 * statistics.median(times) for name, times in theirs.items()}
+    milliseconds = {name: 1e3 * statistics.median(took) for name, took in theirs.items()}
     return {
         "case": case.label, "what": what, "threads": threads, "ratio": round(ratio, 2),
         "tatamu_ms": round(1e3 * statistics.median(ours), 4),
@@ -206,17 +206,12 @@ def summary(family: Family, threads: int, rows: list[dict[str, Any]]) -> dict[st
     """
     mine = [row for row in rows if row["threads"] == threads]
     ratios = [row["ratio"] for row in mine]
-    worked = [row["ratio"] for row in mine if max(times(row)) >= 0.1] or ratios
-    mean = math.exp(statistics.mean(map(math.log, worked)))
+    long = [row["ratio"] for row in mine if worked(row)] or ratios
+    mean = math.exp(statistics.mean(map(math.log, long)))
     return {
-        "geometric_mean": round(mean, 2), "least": min(worked),
+        "geometric_mean": round(mean, 2), "least": min(long),
         "least_of_all": min(ratios), "least_bar": family.least, "mean_bar": family.mean,
     }  # fmt: skip
-
-
-def times(row: dict[str, Any]) -> tuple[float, float]:
-    """Milliseconds of both sides."""
-    return row["tatamu_ms"], min(row[f"torch_{name}_ms"] for name in LAYOUTS)
 
 
 def main() -> None:
@@ -251,15 +246,13 @@ def main() -> None:
         peaks = {str(n): round(machine.fma_peak(n, again=True), 1) for n in (1, 2)}
         order = [f"{f.name}, {n} threads" for f in FAMILIES for n in f.threads]
         kept = {name: summaries[name] for name in order if name in summaries}
-        write(
-            "layers",
-            {
-                "torch": peer.version,
-                "peak_gflops": peaks,
-                "summary": kept,
-                "rows": [limited(row, peaks) for row in rows],
-            },
-        )
+        results = {
+            "torch": peer.version,
+            "peak_gflops": peaks,
+            "summary": kept,
+            "rows": [limited(row, peaks) for row in rows],
+        }
+        write("layers", {**results, "bars": bars(results)})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
+from typing import Any
+
 from tatamu import autograd, linalg, nn, ops, return_types
 from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tatamu.creation import (
@@ -121,6 +123,7 @@ __all__ = [
     "empty_permuted",
     "empty_strided",
     "enable_grad",
+    "explain",
     "eye",
     "float",
     "float16",
@@ -191,6 +194,22 @@ def set_num_threads(count: int) -> None:  # type: ignore[valid-type]
     from tatamu.runtime import threads
 
     threads.set_num_threads(count)
+
+
+def explain(subject: Any, lang: str | None = None) -> Any:
+    """What a layer, a parameter or a term means, in Japanese or English; for learners.
+
+    ``subject`` is a layer, its class or its name, the name of a parameter, or a term; ``lang`` "ja"
+    or "en", by default as the locale says. Raises KeyError, with the nearest names, for what is not
+    known.
+
+    >>> import tatamu
+    >>> print(tatamu.explain("ReLU", "en").meaning[:31])
+    Turns negative values into zero
+    """
+    from tatamu.learn.explanation import explain as found
+
+    return found(subject, lang)  # type: ignore[arg-type]
 
 
 def get_num_threads() -> int:  # type: ignore[valid-type]

@@ -43,6 +43,11 @@ LOOK_EXAMPLES = (
     "tatamu look cat.jpg --kernel sobel-x --kernel sobel-y",
     'tatamu look --input "1 2; 3 4" --weight "1 0; 0 1" --bias 0',
 )
+EXPLAIN_EXAMPLES = (
+    "tatamu explain LPPool2d",
+    "tatamu explain padding_mode",
+    'tatamu explain "receptive field" --lang ja',
+)
 SIZE_EXAMPLES = (
     'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
     'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
@@ -92,6 +97,7 @@ def make_app(lang: Lang) -> typer.Typer:
 
     _add_look(app, w)
     _add_size(app, w)
+    _add_explain(app, w)
     return app
 
 
@@ -174,6 +180,38 @@ def _add_size(app: typer.Typer, w: Words) -> None:
         speech = _chosen(lang, w)
         with _plain_errors(speech):
             _print(size_lines(layers, given, speech))
+
+
+def _add_explain(app: typer.Typer, w: Words) -> None:
+    @app.command(help=w("help.explain"), epilog=_examples(w, EXPLAIN_EXAMPLES))
+    def explain(
+        subject: Annotated[
+            list[str] | None, typer.Argument(help=w("help.explain.subject"), show_default=False)
+        ] = None,
+        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
+    ) -> None:
+        from tatamu.learn import explanation
+
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            if not subject:
+                _print(_subjects(speech))
+                return
+            try:
+                found = explanation.explain(" ".join(subject), speech.lang)
+            except KeyError as error:
+                raise LookError("explain.unknown", why=error.args[0]) from None
+            _print([str(found)])
+
+
+def _subjects(w: Words) -> list[str]:
+    """All that can be explained."""
+    from tatamu.learn import explanation
+
+    lines: list[str] = []
+    for key, names in explanation.subjects(w.lang).items():
+        lines += ["", w(f"explain.{key}"), *explanation.wrapped(", ".join(names), "  ")]
+    return lines[1:]
 
 
 def _look(request: Request, out: Path | None, w: Words) -> None:

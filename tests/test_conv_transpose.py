@@ -112,6 +112,16 @@ def test_stamps_of_any_kind(case: tuple[int, Numpy, Numpy, Numpy | None, dict[st
     check(dims, x, w, bias, **options)
 
 
+@pytest.mark.parametrize("kernel", [(2,), (1, 2), (2, 2), (3, 2), (2, 1, 2)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_stamps_side_by_side_in_a_row(kernel: tuple[int, ...], bias: bool) -> None:
+    """Windows as wide as their stride, whatever the other axes do."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((2, 3, *(4, 3, 5)[: len(kernel)])).astype("f4")
+    w = random.standard_normal((3, 5, *kernel)).astype("f4")
+    check(len(kernel), x, w, random.standard_normal(5).astype("f4") if bias else None, stride=2)
+
+
 @pytest.mark.nightly
 @given(cases())
 def test_many_more_stamps(case: tuple[int, Numpy, Numpy, Numpy | None, dict[str, Any]]) -> None:

@@ -13,9 +13,8 @@ class Case:
     ``inputs`` are shapes, None for an absent tensor; tensors of four axes are given to PyTorch in
     both of its memory formats, and to tatamu channels-last, as its own layers leave them. What
     takes PyTorch many seconds is run ``once`` in each format, forward, and no error is found.
-    both of its memory formats, and to tatamu channels-last, as its own layers leave them. Inputs
-    whose places are in ``positive`` hold no negative numbers, as variances do not; those that have
-    ``names`` are passed by them.
+    Inputs whose places are in ``positive`` hold no negative numbers, as variances do not; those
+    that have ``names`` are passed by them.
     """
 
     call: str
@@ -41,8 +40,10 @@ class Case:
 class Family:
     """Cases measured the same way. ``what`` is "forward" or "backward" (all inputs' gradients).
 
-    ``least`` and ``mean`` are the ratios to reach: by each case, and by their geometric mean. Those
-    that wait for ``memory`` are compared with the speed of reading as many bytes, too.
+    ``least`` and ``mean`` are the ratios to reach: by each case, and by their geometric mean;
+    ``alone`` by each case on one thread. Those that wait for ``memory`` are compared with the speed
+    of reading as many bytes, too. ``limit`` says, where a ratio is not reached, what stands in the
+    way.
     """
 
     name: str
@@ -51,4 +52,6 @@ class Family:
     threads: tuple[int, ...] = (1, 2)
     least: float | None = None
     mean: float | None = None
+    alone: float | None = None
     memory: bool = False
+    limit: str = ""

@@ -37,6 +37,8 @@ FAMILIES = (
         ),
         least=1.0,
         memory=True,
+        limit="Read twice and written once: both sides wait for the caches, and below a tenth of a "
+        "millisecond for the call.",
     ),
     Family(
         "softmax",
@@ -48,6 +50,7 @@ FAMILIES = (
         ),
         least=1.0,
         memory=True,
+        limit="Rows of 1000 numbers take less time than the call.",
     ),
     Family(
         "reduction",
@@ -58,6 +61,8 @@ FAMILIES = (
         ),
         least=1.0,
         memory=True,
+        limit="Each takes less than a tenth of a millisecond, and reads at a good part of the "
+        "speed at which the machine can read.",
     ),
     Family(
         "normalization backward",
@@ -74,5 +79,6 @@ FAMILIES = (
         threads=(2,),
         least=1.0,
         memory=True,
+        limit="Two pictures are read and one is written: both sides wait for the caches.",
     ),
 )

@@ -45,8 +45,21 @@ _RESIZING = (
 )
 
 FAMILIES = (
-    Family("pointwise", _POINTWISE, least=1.0, memory=True),
+    Family(
+        "pointwise",
+        _POINTWISE,
+        least=1.0,
+        memory=True,
+        limit="All of it is reading and writing; most take less than a tenth of a millisecond, "
+        "where waking the second thread counts.",
+    ),
     Family("pointwise backward", _BACKWARD, "backward", (2,), least=1.0, memory=True),
     Family("padding", _PADDING, least=1.0, memory=True),
-    Family("resizing", _RESIZING, least=1.0, memory=True),
+    Family(
+        "resizing",
+        _RESIZING,
+        least=1.0,
+        memory=True,
+        limit="Four times as much is written as is read: both sides wait for stores.",
+    ),
 )

@@ -44,7 +44,13 @@ _BACKWARD = (_max(64, 112, 3, 2, 1), _avg(256, 28, 2, 2))
 
 FAMILIES = (
     Family("max pooling", _MAX, least=1.0, memory=True),
-    Family("average pooling", _AVG, least=1.0, memory=True),
+    Family(
+        "average pooling",
+        _AVG,
+        least=1.0,
+        memory=True,
+        limit="Some hundredths of a millisecond: the call costs as much.",
+    ),
     Family("adaptive pooling", _ADAPTIVE, least=1.0, memory=True),
     Family("pooling of volumes", _VOLUMES, least=1.0, memory=True),
     Family("pooling backward", _BACKWARD, "backward", (2,), least=1.0, memory=True),

@@ -17,7 +17,7 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
-    ("errors", "naming", "dtypes", "version", "data"),
+    ("errors", "language", "naming", "pitfalls", "dtypes", "version", "data"),
     ("geometry",),
     ("stage",),
     ("kernels",),
@@ -39,6 +39,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn",),
+    ("learn",),
     ("",),
     ("vision",),
     ("lens",),

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from tatamu.language import Lang
 
 if TYPE_CHECKING:
     from tatamu.geometry.window import Axis, Window
 
-__all__ = ["AXES", "AxisWords", "Lang", "axis_words", "parameter_formula"]
-
-Lang = Literal["en", "ja"]
+__all__ = ["AXES", "AxisWords", "Lang", "axis_words", "cells", "parameter_formula"]
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -207,17 +207,17 @@ def axis_words(axes: Sequence[Axis], sizes: Sequence[int], lang: Lang) -> list[A
 
 def table(rows: Sequence[AxisWords]) -> list[str]:
     """One line an axis, names and formulas set in columns."""
-    names = max(_cells(row.name) for row in rows)
-    formulas = max(_cells(row.formula) for row in rows)
+    names = max(cells(row.name) for row in rows)
+    formulas = max(cells(row.formula) for row in rows)
     lines = []
     for row in rows:
-        name = row.name + " " * (names - _cells(row.name))
-        gap = " " * (formulas - _cells(row.formula))
+        name = row.name + " " * (names - cells(row.name))
+        gap = " " * (formulas - cells(row.formula))
         lines.append(f"{name}  {row.formula}{gap}   {row.note}".rstrip())
     return lines
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
     """Terminal cells that a text takes; Japanese characters take two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 

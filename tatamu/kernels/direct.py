@@ -30,8 +30,8 @@ BLOCK_CHANNELS = 128
 ITEM_FLOPS = 4_000_000
 ITEM_TILES = 48
 
-# While all panels of weights take no more than this, each chunk of the picture is met by all of them
-# in turn: the picture passes through the second cache once, and the weights stay there.
+# While all panels of weights take no more than this, each chunk of the picture is met by all of
+# them in turn: the picture passes through the second cache once, and the weights stay there.
 RESIDENT_BYTES = 512 * 1024
 
 # Channels up to which planar (NCHW) data is read as it lies.

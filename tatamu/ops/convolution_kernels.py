@@ -180,7 +180,14 @@ def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
         found = tuple(axes for axes in found if axes[-1].first == 0)
     return tuple(
         _phase(
-            spec, call.dtype(0).name, shape, steps, wide_out, (y_steps[0], *y_steps[2:]), axes, across
+            spec,
+            call.dtype(0).name,
+            shape,
+            steps,
+            wide_out,
+            (y_steps[0], *y_steps[2:]),
+            axes,
+            across,
         )
         for axes in found
     )
@@ -204,7 +211,9 @@ def _phase(
 ) -> Part:
     from tatamu.kernels.problem import ConvProblem
 
-    slices = tuple(slice(p.first, None, p.step) for p in axes)
+    steps_out = [p.step for p in axes]
+    steps_out[-1] //= across
+    slices = tuple(slice(p.first, None, n) for p, n in zip(axes, steps_out, strict=True))
     y = sum(p.first * step for p, step in zip(axes, y_steps[1:], strict=True))
     windows = [p.window for p in axes if p.window is not None]
     if len(windows) < len(axes):

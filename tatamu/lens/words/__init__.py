@@ -6,17 +6,23 @@ a `|` in an entry of `count.*` parts singular from plural.
 
 from __future__ import annotations
 
-import locale
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from tatamu.language import Lang, reader_language
 from tatamu.lens.words import command, problems, report, terminal
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
 
-Lang = Literal["en", "ja"]
+__all__ = [
+    "TEXTS",
+    "Count",
+    "Lang",
+    "LookError",
+    "Phrase",
+    "Words",
+    "explain_problem",
+    "reader_language",
+]
 
 TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
@@ -92,19 +98,3 @@ class LookError(ValueError):
 def explain_problem(error: LookError | PhotoError, lang: Lang) -> str:
     """The sentence of an error in the reader's language."""
     return Words(lang)(error.key, **error.values)
-
-
-def reader_language(environment: Mapping[str, str] = os.environ) -> Lang:
-    """Japanese where the locale is, else English.
-
-    The variables are read in the order POSIX gives them; systems that set none of them (Windows)
-    are asked for their locale instead.
-
-    >>> reader_language({"LC_ALL": "", "LANG": "ja_JP.UTF-8"})
-    'ja'
-    """
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if environment.get(name):
-            return "ja" if environment[name].lower().startswith("ja") else "en"
-    found = locale.getlocale()[0] or ""
-    return "ja" if found.lower().startswith("ja") else "en"

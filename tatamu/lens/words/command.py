@@ -13,6 +13,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Print the size arithmetic of layers, and nothing else.",
         "レイヤーの大きさの計算だけを表示します。",
     ),
+    "help.explain": (
+        "Say what a layer does, what its parameters mean, and what trips people up.",
+        "レイヤーの働き、パラメーターの意味、つまずきやすいところを説明します。",
+    ),
+    "help.explain.subject": (
+        "A layer (LPPool2d), a parameter (norm_type) or a term (receptive field); "
+        "without one, the list.",
+        "レイヤー（LPPool2d）、パラメーター（norm_type）、用語（受容野）。省くと一覧を表示します。",
+    ),
+    "explain.layers": ("Layers", "レイヤー"),
+    "explain.parameters": ("Parameters", "パラメーター"),
+    "explain.terms": ("Terms", "用語"),
     "help.photo": (
         "A photo file; without one, the cat that comes with tatamu.",
         "写真ファイル。省くと tatamu 付属の猫の写真を使います。",

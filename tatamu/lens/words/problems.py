@@ -2,6 +2,7 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "problem": ("error: {text}", "エラー：{text}"),
+    "explain.unknown": ("{why}.", "{why}。"),
     "layers.empty": (
         'The layer text is empty: write one such as "Conv2d(_, 8, 3, padding=1)".',
         'レイヤーの記述が空です。"Conv2d(_, 8, 3, padding=1)" のように書いてください。',
