@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "inv",
     "lstsq",
     "matmul",
+    "matrix_exp",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",
@@ -48,6 +50,9 @@ __all__ = [
     "solve_triangular",
     "svd",
     "svdvals",
+    "tensorinv",
+    "tensorsolve",
+    "vander",
     "vecdot",
     "vector_norm",
 ]
@@ -252,6 +257,42 @@ def _nothing(dtype: DType) -> Any:
 def matrix_power(A: Tensor, n: int, *, out: Any = None) -> Tensor:
     """Square matrices times themselves ``n`` times; their inverses for a negative ``n``."""
     return _into(out, algebra.matrix_power(A, n))  # type: ignore[no-any-return]
+
+
+def matrix_exp(A: Tensor) -> Tensor:
+    """The exponential of square matrices."""
+    return A.matrix_exp()
+
+
+def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
+    """The inverse of a tensor as a map from its last axes to its first ``ind``."""
+    if ind <= 0:
+        raise RuntimeError("Expected a strictly positive integer for 'ind'")
+    rows, columns = A.shape[:ind], A.shape[ind:]
+    if prod(rows) != prod(columns):
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+            f"prod(self.shape[:ind]), but got {prod(columns)} != {prod(rows)}"
+        )
+    flat = reshape(A, (prod(rows), prod(columns)))
+    return _into(out, reshape(inv(flat), (*columns, *rows)))  # type: ignore[no-any-return]
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Any = None) -> Tensor:
+    """X with ``tensordot(A, X, X.ndim) = B``. Of ``dims`` torch's default alone is taken."""
+    if dims is not None:
+        raise NotImplementedError(
+            "tatamu has no dims= in tensorsolve\n  A.movedim(dims, ...) moves them to the end first"
+        )
+    shape = tuple(A.shape[len(B.shape) :])
+    flat = reshape(A, (prod(B.shape), prod(shape)))
+    found = solve(flat, reshape(B, (prod(B.shape),)))
+    return _into(out, reshape(found, shape))  # type: ignore[no-any-return]
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Any:
+    """The powers of numbers along a new last axis, from the lowest to the highest."""
+    return algebra.powers(x, x.shape[-1] if N is None else N, True)
 
 
 def multi_dot(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:

@@ -138,8 +138,8 @@ def range(
     start, end, step = _number(start), _number(end), _number(step)
     _ends("range", start, end, step)
     kind = must_be_type("range", dtype) or default_dtype()
-    count = int((end - start) / step + 1)
-    return _given(start + np.arange(count) * float(step), kind, requires_grad, out)
+    last = int((end - start) / step)
+    return _given(start + np.arange(last + 1) * float(step), kind, requires_grad, out)
 
 
 def _spaced(start: Any, end: Any, steps: int, kind: DType) -> Numpy:

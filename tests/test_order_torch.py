@@ -28,7 +28,9 @@ OWN_NODES = {
     "torch.vdot(x[0], x[1])": "View", "torch.linalg.lstsq(x[:, :2], x)[0]": "Mm",
     "torch.linalg.solve_triangular(x, x, upper=True)": "LinalgSolveEx",
     "torch.linalg.cross(x, x * x)": "Sub", "torch.linalg.cond(x)": "Div",
-    "torch.linalg.solve(x, x * x, left=False)": "Permute",
+    "torch.linalg.solve(x, x * x, left=False)": "Permute", "torch.trapezoid(x)": "Mul",
+    "torch.renorm(x, 2, 0, 1.0)": "Mul",
+    "torch.cholesky_solve(x, torch.linalg.cholesky(x))": "LinalgSolveEx",
 }  # fmt: skip
 
 

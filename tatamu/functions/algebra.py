@@ -14,6 +14,8 @@ __all__ = [
     "cdist",
     "chain_matmul",
     "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
     "cross",
     "det",
     "dist",
@@ -22,19 +24,24 @@ __all__ = [
     "inverse",
     "kron",
     "logdet",
+    "matrix_exp",
     "matrix_power",
     "norm",
     "pinverse",
     "qr",
+    "renorm",
     "slogdet",
     "svd",
     "tensordot",
+    "vander",
     "vdot",
 ]
 
 addbmm = function(Tensor.addbmm)
 addr = function(Tensor.addr)
 cholesky = function(Tensor.cholesky)
+cholesky_inverse = function(Tensor.cholesky_inverse)
+cholesky_solve = function(Tensor.cholesky_solve)
 cross = function(Tensor.cross)
 det = function(Tensor.det)
 dist = function(Tensor.dist)
@@ -43,10 +50,12 @@ inner = function(Tensor.inner)
 inverse = function(Tensor.inverse)
 kron = function(Tensor.kron)
 logdet = function(Tensor.logdet)
+matrix_exp = function(Tensor.matrix_exp)
 matrix_power = function(Tensor.matrix_power)
 norm = function(Tensor.norm)
 pinverse = function(Tensor.pinverse)
 qr = function(Tensor.qr)
+renorm = function(Tensor.renorm)
 slogdet = function(Tensor.slogdet)
 svd = function(Tensor.svd)
 vdot = function(Tensor.vdot)
@@ -79,3 +88,17 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Any
     tensor([[5.]])
     """
     return norms.cdist(x1, x2, p)
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Any:
+    """The powers of a vector's numbers, as columns from the highest to the lowest.
+
+    >>> import tatamu
+    >>> tatamu.vander(tatamu.tensor([1, 2, 3]), 3, increasing=True)
+    tensor([[1, 1, 1],
+            [1, 2, 4],
+            [1, 3, 9]])
+    """
+    if len(x.shape) != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.\n  flatten() makes one")
+    return algebra.powers(x, x.shape[0] if N is None else N, increasing)

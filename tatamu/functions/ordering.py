@@ -9,6 +9,7 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.functions.function import function
 from tatamu.ops.array import Array, Numpy, wrap
+from tatamu.ops.layout import wrap_dim
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_trapezoid",
     "diff",
     "isin",
     "kthvalue",
@@ -29,6 +31,8 @@ __all__ = [
     "searchsorted",
     "sort",
     "topk",
+    "trapezoid",
+    "trapz",
     "unique",
     "unique_consecutive",
 ]
@@ -139,3 +143,47 @@ def isin(
     """
     found = np.isin(_plain(elements), _plain(test_elements), assume_unique, invert)
     return _held(found, dtypes.bool_)  # type: ignore[no-any-return]
+
+
+def _strips(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+    """The areas between neighbours along an axis, under straight lines, twice over."""
+    if not y.shape:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    axis = wrap_dim(dim, len(y.shape))
+    before = (slice(None),) * axis
+    later, sooner = y[(*before, slice(1, None))], y[(*before, slice(0, -1))]
+    width: Any = dx
+    if x is not None:
+        if x.shape[-1] != y.shape[axis]:
+            raise RuntimeError(
+                f"{name}: There must be one `x` value for each sample point\n"
+                f"  y has {y.shape[axis]} along the axis, x {x.shape[-1]}"
+            )
+        width = x.diff(dim=-1 if len(x.shape) == 1 else axis)
+        if len(x.shape) == 1:
+            width = width.reshape(*(-1 if at == axis else 1 for at in range(len(y.shape))))
+    return (later + sooner) * width, axis
+
+
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """The area under the straight lines between samples, ``dx`` or as ``x`` says apart.
+
+    >>> import tatamu
+    >>> tatamu.trapezoid(tatamu.tensor([0.0, 1.0, 2.0]))
+    tensor(2.)
+    """
+    strips, axis = _strips("trapezoid", y, x, dx, dim)
+    return strips.sum(axis) * 0.5  # type: ignore[no-any-return]
+
+
+def trapz(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """``trapezoid`` under its older name."""
+    return trapezoid(y, x, dx=dx, dim=dim)
+
+
+def cumulative_trapezoid(
+    y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1
+) -> Tensor:
+    """The areas so far under the straight lines between samples."""
+    strips, axis = _strips("cumulative_trapezoid", y, x, dx, dim)
+    return (strips * 0.5).cumsum(axis)  # type: ignore[no-any-return]

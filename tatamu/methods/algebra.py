@@ -7,8 +7,12 @@ from typing import Any, Self
 from tatamu import return_types
 from tatamu.dtypes import DType
 from tatamu.ops import algebra, norms
+from tatamu.ops.arithmetic import mul
 from tatamu.ops.array import Array
-from tatamu.ops.factors import cholesky, parts, qr, svd
+from tatamu.ops.cast import overwrite
+from tatamu.ops.factors import cholesky, matrix_exp, parts, qr, svd
+from tatamu.ops.inplace import write
+from tatamu.ops.matmul import multiplied
 from tatamu.ops.op import apply
 from tatamu.ops.solving import NO_TOLERANCE, det, inv, pinv, transposed
 
@@ -23,6 +27,14 @@ class Algebra(Array):
     def addbmm(self, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
         """``beta * self + alpha * bmm(batch1, batch2).sum(0)``."""
         return algebra.addbmm(self, batch1, batch2, beta=beta, alpha=alpha)
+
+    def addbmm_(self, batch1: Array, batch2: Array, *, beta: float = 1, alpha: float = 1) -> Self:
+        """As ``addbmm``, in place."""
+        return write(overwrite, None, self, self.addbmm(batch1, batch2, beta=beta, alpha=alpha))
+
+    def addr_(self, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1) -> Self:
+        """As ``addr``, in place."""
+        return write(overwrite, None, self, self.addr(vec1, vec2, beta=beta, alpha=alpha))
 
     def addr(self, vec1: Array, vec2: Array, *, beta: float = 1, alpha: float = 1) -> Array:
         """``beta * self + alpha * outer(vec1, vec2)``."""
@@ -92,6 +104,36 @@ class Algebra(Array):
         """U, S and V with ``U @ diag(S) @ V.mT`` this matrix; ``linalg.svd`` gives ``V.mT``."""
         u, s, vh = parts(svd, "reduced" if some else "complete", self, 3)
         return return_types.svd(u, s, transposed(vh))
+
+    def matrix_exp(self) -> Self:
+        """The exponential of square matrices: the sum of their powers over the factorials."""
+        return apply(matrix_exp, None, self)
+
+    def cholesky_solve(self, input2: Array, upper: bool = False) -> Any:
+        """X with ``A @ X`` this tensor, of A's triangular factor ``input2``."""
+        left, right = (transposed(input2), input2) if upper else (input2, transposed(input2))
+        return algebra.solved(multiplied(left, right), self)
+
+    def cholesky_inverse(self, upper: bool = False) -> Any:
+        """The inverse of the matrix whose triangular factor this is."""
+        left, right = (transposed(self), self) if upper else (self, transposed(self))
+        return apply(inv, None, multiplied(left, right))
+
+    def renorm(self, p: float, dim: int, maxnorm: float) -> Any:
+        """Each slice along an axis made shorter, if its p-norm exceeds ``maxnorm``.
+
+        RuntimeError for fewer than two axes and for norms that are not positive.
+
+        >>> import tatamu
+        >>> tatamu.tensor([[3.0, 4.0], [0.3, 0.4]]).renorm(2, 0, 1.0)
+        tensor([[0.6000, 0.8000],
+                [0.3000, 0.4000]])
+        """
+        return norms.renormed(self, p, dim, maxnorm)
+
+    def renorm_(self, p: float, dim: int, maxnorm: float) -> Self:
+        """As ``renorm``, in place."""
+        return write(mul, None, self, norms.shortened(self, p, dim, maxnorm))
 
     def norm(
         self,

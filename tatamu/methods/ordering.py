@@ -15,6 +15,7 @@ from tatamu.ops.array import Array, wrap
 from tatamu.ops.cast import cast
 from tatamu.ops.comparison import ne
 from tatamu.ops.index import index
+from tatamu.ops.inplace import write
 from tatamu.ops.layout import wrap_dim
 from tatamu.ops.op import Op, apply, apply_all
 from tatamu.ops.reshape import reshape
@@ -127,6 +128,23 @@ class Ordering(Array):
     def cumprod(self, dim: int, *, dtype: DType | None = None) -> Self:
         """The products so far along an axis."""
         return self._running(scan.cumprod, dim, dtype)
+
+    def cumsum_(self, dim: int, *, dtype: DType | None = None) -> Self:
+        """As ``cumsum``, in place."""
+        return self._running_in_place(scan.cumsum, dim, dtype)
+
+    def cumprod_(self, dim: int, *, dtype: DType | None = None) -> Self:
+        """As ``cumprod``, in place."""
+        return self._running_in_place(scan.cumprod, dim, dtype)
+
+    def _running_in_place(self, op: Op, dim: int, dtype: DType | None) -> Self:
+        if dtype not in (None, self.dtype):
+            assert dtype is not None
+            raise RuntimeError(
+                f"Bad in-place call: input tensor dtype {self.dtype.c_name} and output tensor "
+                f"dtype {dtype.c_name} should match\n  leave dtype= out"
+            )
+        return write(op, scan.scan(self._axis(dim)), self)
 
     @along_axis
     def logcumsumexp(self, dim: int) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from math import prod
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 from tatamu.dtypes import bool_
 from tatamu.ops.arithmetic import mul, sub
 from tatamu.ops.array import Array, wrap
-from tatamu.ops.common import constant
+from tatamu.ops.common import constant, full
 from tatamu.ops.comparison import where
 from tatamu.ops.expand import expand, sum_
 from tatamu.ops.folding import reduction
@@ -27,7 +28,7 @@ from tatamu.ops.totals import joined
 
 __all__ = [
     "addbmm", "addr", "cross", "default_axis", "inner", "kron", "logdet", "matrix_power",
-    "multi_dot", "one_triangle", "sign_and_log", "solved", "tensordot", "vdot",
+    "multi_dot", "one_triangle", "powers", "sign_and_log", "solved", "tensordot", "vdot",
 ]  # fmt: skip
 
 T = TypeVar("T", bound=Array)
@@ -274,3 +275,15 @@ def one_triangle(x: Any, upper: bool) -> Any:
     mask = np.tri(x.shape[-1], dtype=np.bool_)
     kept = wrap(mask.T.copy() if upper else mask, bool_)
     return where(kept, x, transposed(x))
+
+
+def powers(x: Any, count: int, increasing: bool) -> Any:
+    """The powers of numbers along a new last axis."""
+    if not count:
+        return wrap(np.empty((*x.shape, 0), x.dtype.numpy), x.dtype)
+    column = reshape(x, (*x.shape, 1))
+    columns = [full(column.shape, 1, x.dtype)]
+    for _ in range(count - 1):
+        columns.append(mul(columns[-1], column))
+    ordered = columns if increasing else columns[::-1]
+    return reduce(lambda left, right: joined(left, right, len(x.shape)), ordered)

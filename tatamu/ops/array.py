@@ -22,6 +22,7 @@ from tatamu.ops.layout import (
     channels_last_strides,
     contiguous_strides,
     is_contiguous,
+    sized,
 )
 from tatamu.runtime.storage import Storage
 
@@ -171,7 +172,7 @@ made = _Made()
 def wrap(array: Numpy, dtype: DType) -> Array:
     """A tensor over the memory of ``array`` (in the storage form of ``dtype``)."""
     size = array.itemsize
-    shape = Size(array.shape)
+    shape = sized(array.shape)
     if array.size:
         strides = tuple([stride // size for stride in array.strides])
     else:

@@ -6,6 +6,8 @@ A = V w Vᵀ      dA = sym(V (diag gw + VᵀGV / (w_j - w_i)) Vᵀ)
 A = U s Vᵀ      dA = U (F∘skew(UᵀGU) s + s F∘skew(VᵀGV) + diag gs) Vᵀ
                      + (I - U Uᵀ) GU s⁻¹ Vᵀ + U s⁻¹ GVᵀ (I - V Vᵀ),  F = 1 / (s_j² - s_i²)
 
+Y = e^A         dA = the upper right of exp [[Aᵀ, G], [0, Aᵀ]]
+
 Only output 0 of an operation has a derivative, so attrs say which part comes first. A backward
 takes the matrix apart once more, by operations, so that it can be differentiated itself.
 """
@@ -21,7 +23,7 @@ from tatamu.dtypes import DType
 from tatamu.ops.arithmetic import add, div, mul, sub
 from tatamu.ops.array import Array, Node, Numpy, wrap
 from tatamu.ops.common import full, interned, moved_bytes
-from tatamu.ops.index import cropped
+from tatamu.ops.index import cropped, index
 from tatamu.ops.matmul import multiplied
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, apply_all
 from tatamu.ops.reshape import reshape
@@ -34,8 +36,9 @@ from tatamu.ops.solving import (
     inv,
     transposed,
 )
+from tatamu.ops.totals import joined
 
-__all__ = ["Part", "cholesky", "eigh", "part", "parts", "qr", "svd"]
+__all__ = ["Part", "cholesky", "eigh", "matrix_exp", "part", "parts", "qr", "svd"]
 
 
 class Part(NamedTuple):
@@ -308,5 +311,71 @@ svd = Op(
     flops=cubed,
     bytes=moved_bytes,
     samples=_svd_samples,
+    kernels=(),
+)
+
+
+def _exponential(_: None, x: Numpy) -> Numpy:
+    """Scaled by powers of two, a Padé approximant of order 13, and squared as often."""
+    if not x.size:
+        return np.array(x)
+    wide = x.astype(np.float64)
+    size = float(np.abs(wide).sum(-1).max())
+    doublings = max(0, int(np.ceil(np.log2(size / 5.37)))) if size > 0 else 0
+    a = wide / 2.0**doublings
+    identity = np.broadcast_to(np.eye(x.shape[-1]), a.shape)
+    even, odd = identity * PADE[0], identity * PADE[1]
+    square = a @ a
+    power = identity
+    for k in range(2, len(PADE), 2):
+        power = power @ square
+        even = even + PADE[k] * power
+        odd = odd + PADE[k + 1] * power
+    odd = a @ odd
+    y = np.linalg.solve(even - odd, even + odd)
+    for _step in range(doublings):
+        y = y @ y
+    return np.asarray(y, x.dtype)
+
+
+# (26 - k)! 13! / (26! k! (13 - k)!) for k = 0 to 13, over the last.
+PADE = [
+    64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
+    129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0,
+    960960.0, 16380.0, 182.0, 1.0,
+]  # fmt: skip
+
+
+def _exponential_shape(call: Call) -> tuple[Out, ...]:
+    check_square("linalg.matrix_exp", call)
+    return (Out(call.shape(0), call.dtype(0)),)
+
+
+def _exponential_vjp(node: Node, g: Array) -> tuple[Array]:
+    """A block of the exponential of [[Aᵀ, G], [0, Aᵀ]]."""
+    (x,) = node.recall()
+    a = transposed(x)
+    rank = len(a.shape)
+    above = joined(a, g, rank - 1)
+    below = joined(full(a.shape, 0, a.dtype), a, rank - 1)
+    whole = matrix_exp(joined(above, below, rank - 2))
+    size = a.shape[-1]
+    return (index(whole, (..., slice(0, size), slice(size, None))),)
+
+
+matrix_exp = Op(
+    name="matrix_exp",
+    title="LinalgMatrixExp",
+    shape=_exponential_shape,
+    reference=_exponential,
+    vjp=_exponential_vjp,
+    saves=Saves(inputs=((0, 0),), outputs=()),
+    aliases=False,
+    flops=cubed,
+    bytes=moved_bytes,
+    samples=lambda random: [
+        Sample(None, (random.uniform(-1, 1, (2, 3, 3)),)),
+        Sample(None, (random.uniform(-5, 5, (3, 3)),)),
+    ],
     kernels=(),
 )

@@ -17,6 +17,7 @@ __all__ = [
     "contiguous_strides",
     "dense_strides",
     "is_contiguous",
+    "sized",
     "wrap_dim",
 ]
 
@@ -89,6 +90,14 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         return f"{naming.prefix}.Size({list(self)})"
+
+
+_new = tuple.__new__
+
+
+def sized(shape: Ints) -> Size:
+    """``shape``, known to hold whole numbers, as a Size: checking takes longer than making."""
+    return _new(Size, shape)
 
 
 def dense_strides(shape: Ints, order: Iterable[int]) -> Ints:

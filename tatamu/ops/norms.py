@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from tatamu.dtypes import DType
-from tatamu.ops.arithmetic import sub
+from tatamu.ops.arithmetic import add, div, mul, sub
 from tatamu.ops.array import Array
 from tatamu.ops.cast import cast
+from tatamu.ops.common import constant
+from tatamu.ops.comparison import gt, where
 from tatamu.ops.expand import sum_
 from tatamu.ops.factors import part, svd
 from tatamu.ops.folding import Reduce, reduction
@@ -23,7 +25,10 @@ from tatamu.ops.pointwise import abs_
 from tatamu.ops.reduce import amax, amin
 from tatamu.ops.reshape import reshape
 
-__all__ = ["cdist", "dist", "matrix_norm", "norm", "of_matrix_or_vector", "singular", "vector"]
+__all__ = [
+    "cdist", "dist", "matrix_norm", "norm", "of_matrix_or_vector", "renormed", "shortened",
+    "singular", "vector",
+]  # fmt: skip
 
 T = TypeVar("T", bound=Array)
 
@@ -154,3 +159,26 @@ def cdist(x1: Array, x2: Array, p: float) -> Array:
     columns = reshape(x2, (*x2.shape[:-2], 1, *x2.shape[-2:]))
     difference = sub(rows, columns)
     return apply(cdist_op, norm_of(p, Reduce((len(difference.shape) - 1,), False)), difference)
+
+
+def shortened(x: Array, p: float, dim: int, longest: float) -> Array:
+    """The factors that make the slices along an axis no longer than ``longest``."""
+    if p <= 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if longest < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {longest:g}")
+    rank = len(x.shape)
+    if rank < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {rank} dimensions")
+    axis = wrap_dim(dim, rank)
+    sizes = vector(x, p, [at for at in range(rank) if at != axis], True)
+    bound = constant(longest, x.dtype)
+    # torch keeps clear of a division by zero so.
+    shrunk = div(bound, add(sizes, constant(1e-7, x.dtype)))
+    found: Array = where(gt(sizes, bound), shrunk, constant(1.0, x.dtype))
+    return found
+
+
+def renormed(x: T, p: float, dim: int, longest: float) -> T:
+    """``x`` with its slices along an axis made no longer than ``longest``."""
+    return mul(x, shortened(x, p, dim, longest))

@@ -19,7 +19,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides
+from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
 from tatamu.runtime.storage import Storage
 
 __all__ = [
@@ -397,7 +397,7 @@ def view(op: Op, attrs: Any, x: T) -> T:
         start: int = array.__array_interface__["data"][0]
         offset = (start - x.storage.address) // size
     strides = tuple([stride // size for stride in array.strides])
-    out = made.type(x.storage, offset, Size(array.shape), strides, x.dtype)
+    out = made.type(x.storage, offset, sized(array.shape), strides, x.dtype)
     if array.flags.writeable:  # NumPy broadcasts read-only; then a view is made when asked for
         out._array = array
     out.base = x if x.base is None else x.base
