@@ -10,7 +10,16 @@ tatamu.Size([1, 8, 32, 48])
 from typing import Any
 
 from tatamu import autograd, linalg, nn, ops, return_types
-from tatamu.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tatamu.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
     empty,
     empty_like,
@@ -81,6 +90,7 @@ from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
 from tatamu.ops.einsum import einsum
 from tatamu.ops.layout import Size
+from tatamu.printing import set_printoptions
 from tatamu.profiling import (
     forget_tuned,
     packed_memory,
@@ -137,13 +147,18 @@ __all__ = [
     "full_like",
     "get_num_threads",
     "half",
+    "inference_mode",
     "initial_seed",
     "int",
     "int8",
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
     "linalg",
     "linspace",
     "logspace",
@@ -169,6 +184,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
+    "set_printoptions",
     "set_winograd",
     "set_workspace_limit",
     "short",

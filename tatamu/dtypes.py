@@ -148,6 +148,9 @@ def widen(array: Array, dtype: DType) -> Array:
 
 def narrow(array: Array, dtype: DType) -> Array:
     """``array`` in the storage form of ``dtype``; bfloat16 rounds to nearest, ties to even."""
+    if dtype is float16:
+        with np.errstate(over="ignore"):  # too large is infinity
+            return array.astype(dtype.numpy, copy=False)
     if dtype is not bfloat16:
         return array.astype(dtype.numpy, copy=False)
     bits = np.array(array, np.float32, order="K").view(np.uint32)

@@ -45,6 +45,18 @@ class Generator:
         """The seed that the stream was started with."""
         return self._seed
 
+    def get_state(self) -> Any:
+        """Where the stream stands, for ``set_state``."""
+        self.words(0)
+        return self._seed, self._state.get_state(), self._spare
+
+    def set_state(self, new_state: Any) -> Generator:
+        """Go on from where the stream stood."""
+        self._seed, words, self._spare = new_state
+        self.words(0)
+        self._state.set_state(words)
+        return self
+
     def words(self, count: int) -> Numpy:
         """The next ``count`` 32-bit words."""
         if self._state is None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tatamu import autograd, dtypes, naming, printing
+from tatamu import dtypes, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.algebra import Algebra
+from tatamu.methods.differentiable import Differentiable
 from tatamu.methods.interop import Interop
 from tatamu.methods.maths import Maths
 from tatamu.methods.ordering import Ordering
 from tatamu.methods.statistics import Statistics
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
-from tatamu.ops.array import Array, Node, Numpy, detached, made, wrap
+from tatamu.ops.array import Array, Numpy, made, wrap
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.common import constant
 from tatamu.ops.index import index
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views):
+class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Differentiable):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -47,95 +47,15 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views):
     # ---- text ----
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.shape else repr(self)
+        if not self.shape and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def __repr__(self) -> str:
         refresh(self)
         return printing.describe(self)
 
-    # ---- autograd ----
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether derivatives with respect to this tensor are wanted."""
-        if self.base is not None:
-            refresh(self)
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        self.requires_grad_(wanted)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Ask for derivatives with respect to this leaf, or stop asking.
-
-        Raises RuntimeError for integers, and when switching off at a tensor that was computed.
-        """
-        if requires_grad and not self.dtype.is_floating_point:
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if self.node is not None and not requires_grad:
-            raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a "
-                "computed variable in a subgraph that doesn't require differentiation use "
-                "var_no_grad = var.detach()."
-            )
-        self._requires_grad = requires_grad
-        return self
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The derivatives that ``backward`` has added up here."""
-        return self.grad_array  # type: ignore[return-value]
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise RuntimeError(
-                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
-                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
-                "the same size"
-            )
-        self.grad_array = value
-
-    @property
-    def grad_fn(self) -> Node | None:
-        """The operation in the graph that made this tensor; None for a leaf."""
-        if self.base is not None:
-            refresh(self)
-        return self.node
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether no recorded operation made this tensor."""
-        return self.grad_fn is None
-
-    def retain_grad(self) -> None:
-        """Keep the derivative here too, though this is no leaf."""
-        if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.node is not None:
-            self.node.retained = weakref.ref(self)
-
-    def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """Add the derivatives of this tensor to ``.grad`` of every leaf; see autograd.backward."""
-        autograd.backward(self, gradient, retain_graph, create_graph)
-
-    def detach(self) -> Tensor:
-        """The same memory outside the graph."""
-        return detached(self)  # type: ignore[return-value]
-
-    def detach_(self) -> Self:
-        """Leave the graph, in place. RuntimeError for a view."""
-        if self.base is not None:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        self.node = None
-        self._requires_grad = False
-        return self
+    # ---- memory ----
 
     @property
     def data(self) -> Tensor:
@@ -245,10 +165,6 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views):
     def nbytes(self) -> Any:
         """Bytes of all elements."""
         return self.shape.numel() * self.dtype.itemsize
-
-    @property
-    def _version(self) -> Any:
-        return self.storage.version
 
     # ---- writes ----
 

@@ -39,6 +39,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn",),
+    ("utils",),
     ("learn",),
     ("",),
     ("vision",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -127,6 +128,12 @@ class Interop(Array):
         return bool(self.item())
 
     def _number(self) -> Any:
+        if self.requires_grad:  # type: ignore[attr-defined]
+            warnings.warn(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+                "behavior.\nConsider using tensor.detach() first.",
+                stacklevel=3,
+            )
         if self.shape.numel() != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self.item()
@@ -173,7 +180,10 @@ class Interop(Array):
         if self.node is not None:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment.\n  x.detach().clone() copies the numbers alone"
+                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                "because of a torch.nn.utils.weight_norm usage, see "
+                "https://github.com/pytorch/pytorch/pull/103001\n"
+                "  x.detach().clone() copies the numbers alone"
             )
         storage = memo.get(id(self.storage))
         if storage is None:

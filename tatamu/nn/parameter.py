@@ -29,4 +29,4 @@ class Parameter(Tensor):
         self._requires_grad = requires_grad
 
     def __repr__(self) -> str:
-        return "Parameter containing:\n" + describe(self)
+        return "Parameter containing:\n" + describe(self, plain=True)

@@ -84,7 +84,7 @@ def _overwrite_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
 
 overwrite = Op(
     name="overwrite",
-    title="Copy",
+    title="CopyBackwards",
     shape=_overwrite_shape,
     reference=_overwrite_reference,
     vjp=_overwrite_vjp,

@@ -40,14 +40,16 @@ __all__ = [
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=4096, typed=True)  # one NamedTuple may equal another
-def _first_equal(value: Any) -> Any:
+@lru_cache(maxsize=4096, typed=True)
+def _first_equal(value: Any, kinds: tuple[type, ...]) -> Any:
     return value
 
 
 def interned(value: T) -> T:
     """The one object equal to ``value``: plans are looked up by the identity of attrs."""
-    first: T = _first_equal(value)
+    # (1, 2) equals (1.0, 2.0), and so do attrs of these numbers, whatever their class.
+    kinds = tuple(map(type, value)) if isinstance(value, tuple) else ()
+    first: T = _first_equal(value, kinds)
     return first
 
 

@@ -13,21 +13,46 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tatamu.dtypes import category
-from tatamu.ops.array import Array, Node, detached, local, made
+from tatamu.ops.array import Array, Node, attached, detached, local, made
 from tatamu.ops.cast import cast
 from tatamu.ops.common import interned
 from tatamu.ops.layout import overlaps
-from tatamu.ops.op import Call, Op, apply, edge, planned, record
+from tatamu.ops.op import Call, Op, apply, planned, record
 from tatamu.ops.reshape import clone
+from tatamu.ops.saving import edge, places_of
 from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
+from tatamu.runtime.storage import mode
 
 __all__ = ["check_writable", "refresh", "write"]
 
 T = TypeVar("T", bound=Array)
 
+_MODE = (
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+    "code by moving both the view and the inplace either both inside the {mode} block (if you "
+    "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+_OUTPUT = "Output {number} of {source} is a view and is being modified inplace. "
+_VIEWS = {
+    "no_grad": "A view was created in no_grad mode and is being modified inplace with grad mode "
+    "enabled." + _MODE.format(mode="no_grad"),
+    "inference": "A view was created in inference mode and is being modified inplace in normal "
+    "mode." + _MODE.format(mode="inference_mode"),
+    "several": _OUTPUT + "This view is the output of a function that returns multiple views. Such "
+    "functions do not allow the output views to be modified inplace. You should replace the "
+    "inplace operation by an out-of-place one.",
+    "function": _OUTPUT + "This view was created inside a custom Function (or because an input was "
+    "returned as-is) and the autograd logic to handle view+inplace would override the custom "
+    "backward associated with the custom Function, leading to incorrect gradients. This behavior "
+    "is forbidden. You can fix this by cloning the output of the custom Function.",
+}
 
-def check_writable(x: Array) -> None:
-    """Raise torch's sentence, or the one about linked copies, if ``x`` may not be written to."""
+
+def check_writable(x: Array, wanted: bool = False) -> None:
+    """Raise torch's sentence, or the one about linked copies, if ``x`` may not be written to.
+
+    ``wanted``: what is to be written requires grad.
+    """
     if overlaps(x.shape, x.strides):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
@@ -39,6 +64,12 @@ def check_writable(x: Array) -> None:
             "the convolution's output lies channels-last in memory.\n"
             "  use reshape(...) where a copy will do, or clone() the tensor before writing to it"
         )
+    if x.storage.inference and not mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update.See "
+            "https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     if not local.grad:
         return
     if x.node is None and x._requires_grad and x.base is None:
@@ -47,6 +78,8 @@ def check_writable(x: Array) -> None:
             "  write to it inside `with no_grad():`, as optimizers do"
         )
     root = x.base
+    if x.view_kind and (wanted or edge(x) is not None or edge(root) is not None):
+        raise RuntimeError(_VIEWS[x.view_kind].format(**_described(x)))
     if root is not None and root._requires_grad and root.node is None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -54,9 +87,13 @@ def check_writable(x: Array) -> None:
         )
 
 
+def _described(x: Array) -> dict[str, Any]:
+    return {"number": x.output_nr, "source": "" if x.node is None else x.node.title()}
+
+
 def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
     """``x`` overwritten by ``op(x, *others)``."""
-    check_writable(x)
+    check_writable(x, any(edge(other) is not None for other in others))
     if _write_through(op, attrs, x, others):
         return x
     out = apply(op, attrs, x, *others)
@@ -129,16 +166,28 @@ def _move(x: Array, out: Array) -> None:
     root = x.base
     if root is None:
         if source is not None or x._requires_grad:
+            _retain_at(x, out.node)
             x.node = out.node
+            x.output_nr = out.output_nr
             x._requires_grad = out._requires_grad
         return
     before = edge(root)
     if source is None and before is None:
         return
     call = Call(as_strided_scatter, _geometry(x, root), (root, out))
-    root.node = Node(call, (before, source), (), ())
+    node = as_strided_scatter.node(call, (before, source), places=places_of((root, out)))
+    _retain_at(root, node)
+    root.node = node
+    root.output_nr = 0
     root._requires_grad = True
     refresh(x)
+
+
+def _retain_at(x: Array, node: Node | None) -> None:
+    """A tensor that keeps its gradient keeps that of its new value from now on."""
+    notes = None if x.node is None else x.node.notes
+    if notes is not None and node is not None and notes.keeper(x.output_nr) is x:
+        node.note().retained[0] = notes.retained.pop(x.output_nr)
 
 
 def refresh(x: Array) -> None:
@@ -150,8 +199,18 @@ def refresh(x: Array) -> None:
     source = edge(root)
     if source is None:
         return
-    x.node = Node(Call(as_strided, _geometry(x, root), (root,)), (source,), (), ())
+    call = Call(as_strided, _geometry(x, root), (root,))
+    x.node = as_strided.node(call, (source,), places=places_of((root,)))
+    x.output_nr = 0
     x._requires_grad = True
 
 
+def rejoin(x: Array, target: Node | Array, output_nr: int) -> Array:
+    """``x``, a saved tensor's numbers, in the place in the graph that the tensor had."""
+    if isinstance(target, Node):
+        return attached(x, target, output_nr)
+    return attached(x, clone.node(Call(clone, None, (x,)), (target,)), 0)
+
+
 made.refresh = refresh
+made.rejoin = rejoin

@@ -11,16 +11,18 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
-from tatamu.ops.array import Array, Node, Numpy, detached, local, made, wrap
+from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
 from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
-from tatamu.runtime.storage import Storage
+from tatamu.ops.saving import edge, kept_version, packed, places_of
+from tatamu.runtime.storage import Storage, mode
 
 __all__ = [
     "Call",
@@ -33,6 +35,7 @@ __all__ = [
     "Sample",
     "Saves",
     "apply",
+    "called",
     "registry",
     "watching",
 ]
@@ -129,6 +132,7 @@ class Saves(NamedTuple):
 
 
 NOTHING = Saves((), ())
+_PLAIN = (type(None), tuple, int, float, bool, Size)  # attrs that say nothing of a node's name
 
 
 class Sample(NamedTuple):
@@ -140,12 +144,15 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Op:
-    """All there is to know about one operation. No field has a default: nothing can be forgotten.
+    """All there is to know about one operation. Nothing can be forgotten: only ``differentiable``,
+    how many outputs (the first so many) are in the graph, has a default.
 
     ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
-    NumPy, obviously right, in the dtype it is given. ``vjp(node, gradient)`` gives one gradient
+    NumPy, obviously right, in the dtype it is given. ``vjp(node, *gradients)`` takes a gradient
+    per differentiable output (if there are several, None for those that have none), gives one
     per input (None where not wanted), written in operations, or is None where none exists.
-    ``aliases`` marks views: the reference returns a view of its array, the output shares memory.
+    ``aliases`` marks views: the reference returns a view of its array, or a tuple of several, and
+    the outputs share memory.
     """
 
     name: str
@@ -159,15 +166,57 @@ class Op:
     bytes: Callable[[Call], int]
     samples: Callable[[np.random.Generator], Iterable[Sample]]
     kernels: tuple[Kernel, ...]
+    differentiable: int = 1
+    kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name in _registry:
             raise ValueError(f"two operations are called {self.name!r}")
         _registry[self.name] = self
+        object.__setattr__(self, "kind", node_type(node_name(self.title, None)))
+
+    def node(
+        self,
+        call: Call,
+        edges: tuple[Node | Array | None, ...],
+        saved: tuple[Array | Packed | None, ...] = (),
+        versions: Ints = (),
+        places: Ints = (),
+    ) -> Node:
+        """A node of this operation's, of the class that torch's has."""
+        attrs, kind = call.attrs, self.kind
+        if attrs is not None and type(attrs) not in _PLAIN:
+            kind = node_type(node_name(self.title, attrs))
+        return kind(call, edges, saved, versions, places)
 
     def __call__(self, first: T, *others: Array | None, attrs: Any = None) -> T:
         return apply(self, attrs, first, *others)
+
+
+def called(x: T, name: str) -> T:
+    """``x``, just computed, its node under torch's name for the form called: ``SumBackward1``."""
+    if x.node is not None:
+        x.node.__class__ = node_type(name)
+    return x
+
+
+def node_name(title: str, attrs: Any) -> str:
+    """torch's name for a node: a title may hold the number of the overload, attrs may tell either.
+
+    >>> node_name("Exp", None), node_name("PowBackward1", None)
+    ('ExpBackward0', 'PowBackward1')
+    """
+    title = getattr(attrs, "node_title", title)
+    if title in ("CopySlices", "CopyBackwards") or ("Backward" in title and title[-1].isdigit()):
+        return title
+    return f"{title}Backward{getattr(attrs, 'overload', 0)}"
+
+
+@lru_cache(maxsize=1024)
+def node_type(name: str) -> type[Node]:
+    """The class of nodes of this name."""
+    return type(name, (Node,), {"__slots__": (), "__module__": "builtins"})
 
 
 _registry: dict[str, Op] = {}
@@ -320,7 +369,7 @@ def planned(op: Op, attrs: Any, inputs: tuple[Array | None, ...]) -> Plan | None
 
 
 def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
-    """All outputs of ``op``; output 0 joins the graph if grad mode is on and an input asks."""
+    """All outputs of ``op``; they join the graph if grad mode is on and an input asks."""
     signature: list[Any] = [id(attrs)]
     for x in inputs:
         signature += (None,) if x is None else (x.shape, x.strides, x.dtype)
@@ -328,7 +377,7 @@ def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
     plan = op.plans.get(key)
     if plan is None:
         if op.aliases:
-            return (view(op, attrs, inputs[0]),)
+            return views(op, attrs, inputs[0])
         plan = _plan(op, key, attrs, inputs)
     outputs = plan.run(inputs)
     if local.grad and op.vjp is not None:
@@ -349,24 +398,13 @@ def apply(op: Op, attrs: Any, first: T, *others: Array | None) -> T:
     return outputs[0]
 
 
-def edge(x: Array | None) -> Node | Array | None:
-    """Where the gradient of an input goes: its node, itself if it is a leaf, or nowhere."""
-    if x is None:
-        return None
-    if x.base is not None and x.view_version != x.storage.version:
-        made.refresh(x)
-    if not x._requires_grad:
-        return None
-    return x.node or x
-
-
 def record(
     call: Call,
     inputs: tuple[Array | None, ...],
     outputs: tuple[Array, ...],
     edges: tuple[Node | Array | None, ...] | None = None,
 ) -> None:
-    """Make output 0 the result of a new node, if any input wants a gradient.
+    """Make the differentiable outputs the results of a new node, if any input wants a gradient.
 
     ``edges`` are given where an input was written to since they could be asked for.
     """
@@ -378,19 +416,47 @@ def record(
             break
     else:
         return
-    saved: list[Array | None] = []
+    saved: list[Array | Packed | None] = []
     for index, wanted in saves.inputs:
         saved.append(inputs[index] if edges[wanted] is not None else None)
     saved += [detached(outputs[index]) for index in saves.outputs]
-    versions = tuple([0 if x is None else x.storage.version for x in saved])
-    output = outputs[0]
-    output.node = Node(call, edges, tuple(saved), versions)
-    output._requires_grad = True
+    versions = tuple([0 if x is None else kept_version(x) for x in saved])
+    if local.packing is not None:
+        saved = [None if x is None else packed(x) for x in saved]
+    node = call.op.node(call, edges, tuple(saved), versions, places_of(inputs))
+    for place, output in enumerate(outputs[: call.op.differentiable]):
+        output.node = node
+        output.output_nr = place
+        output._requires_grad = True
 
 
 def view(op: Op, attrs: Any, x: T) -> T:
     """The output of an operation that only looks at the memory of ``x`` in another way."""
-    array: Numpy = op.reference(attrs, x.array)
+    return views(op, attrs, x)[0]
+
+
+def views(op: Op, attrs: Any, x: T) -> tuple[T, ...]:
+    """The outputs of an operation that only looks at the memory of ``x`` in other ways."""
+    found: Any = op.reference(attrs, x.array)
+    several = type(found) is tuple
+    outs = [_seen(x, array, "several") for array in found] if several else [_seen(x, found, "")]
+    if local.grad and (x._requires_grad or x.base is not None):
+        source = edge(x)
+        if source is not None:
+            node = op.node(Call(op, attrs, (x,)), (source,), (), (), places_of((x,)))
+            for place, out in enumerate(outs):
+                out.node = node
+                out.output_nr = place
+                out._requires_grad = True
+    if local.watchers and outs:
+        event = Event(op, (x,), attrs, outs[0], _VIEW)
+        for watcher in local.watchers:
+            watcher(event)
+    return tuple(outs)
+
+
+def _seen(x: Any, array: Numpy, kind: str) -> Any:
+    """The memory of ``x`` as the NumPy view ``array`` of it has it."""
     size = array.itemsize
     offset = x.offset
     if array.size:
@@ -402,13 +468,5 @@ def view(op: Op, attrs: Any, x: T) -> T:
         out._array = array
     out.base = x if x.base is None else x.base
     out.view_version = x.storage.version
-    if local.grad and (x._requires_grad or x.base is not None):
-        source = edge(x)
-        if source is not None:
-            out.node = Node(Call(op, attrs, (x,)), (source,), (), ())
-            out._requires_grad = True
-    if local.watchers:
-        event = Event(op, (x,), attrs, out, _VIEW)
-        for watcher in local.watchers:
-            watcher(event)
-    return out  # type: ignore[return-value]
+    out.view_kind = kind if local.grad else "inference" if mode.inference else "no_grad"
+    return out

@@ -39,6 +39,14 @@ class Pad(NamedTuple):
     mode: str
     value: float
 
+    @property
+    def node_title(self) -> str:
+        """torch has an operation for each mode and number of axes."""
+        names = {"reflect": "ReflectionPad", "edge": "ReplicationPad"}
+        if self.mode in names:
+            return f"{names[self.mode]}{len(self.widths)}D"
+        return "CopySlices" if self.mode == "wrap" else "ConstantPadNd"
+
 
 class PadGrad(NamedTuple):
     """A padding and the shape of its input."""

@@ -36,6 +36,20 @@ class Resize(NamedTuple):
 
     axes: tuple[Resampling, ...]
 
+    @property
+    def node_title(self) -> str:
+        """torch has an operation for each mode and number of axes."""
+        first, dims = self.axes[0], len(self.axes)
+        if first.mode == "area":
+            return f"AdaptiveAvgPool{dims}D"
+        name = {
+            "nearest": "Nearest",
+            "nearest-exact": "NearestExact",
+            "cubic": "Bicubic",
+            "linear": ("Linear", "Bilinear", "Trilinear")[dims - 1],
+        }[first.mode]
+        return f"Upsample{name}{dims}D{'Aa' * first.antialias}"
+
 
 def _matrix(axis: Resampling, dtype: np.dtype[Any]) -> Numpy:
     found = np.zeros((axis.out, axis.size))

@@ -78,7 +78,7 @@ _GEOMETRY = Geometry((2, 2), (4, 1), 1, (3, 4), (4, 1))
 
 as_strided_scatter = Op(
     name="as_strided_scatter",
-    title="AsStridedScatter",
+    title="CopySlices",
     shape=same_as_first,
     reference=_scatter_reference,
     vjp=_scatter_vjp,

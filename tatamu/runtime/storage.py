@@ -17,7 +17,7 @@ import numpy as np
 
 from tatamu.runtime.packing import packed
 
-__all__ = ["Pool", "Storage", "pool"]
+__all__ = ["Pool", "Storage", "mode", "pool"]
 
 ALIGNMENT = 64
 Block = tuple[int, Any]
@@ -108,6 +108,15 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+class Mode(threading.local):
+    """Whether memory made in this thread is for inference alone: outside every graph, for good."""
+
+    inference = False
+
+
+mode = Mode()
+
+
 class Storage:
     """Bytes that tensors view. Make one with ``Storage(nbytes)`` or ``Storage.adopt(array)``.
 
@@ -129,6 +138,7 @@ class Storage:
         "_packed",
         "_size",
         "address",
+        "inference",
         "nbytes",
         "reordered",
         "shared",
@@ -142,6 +152,7 @@ class Storage:
         self.address, self._owner = pool.take(size)
         self._size = size
         self.version = 0
+        self.inference = mode.inference
         self.reordered = False
         self.shared = False
         self._packed: dict[Hashable, tuple[int, Any]] | None = None
@@ -160,6 +171,7 @@ class Storage:
         self.address = array.__array_interface__["data"][0]
         self._owner = array
         self.version = 0
+        self.inference = mode.inference
         self.reordered = False
         self.shared = False
         self._packed = None
@@ -171,6 +183,7 @@ class Storage:
         """The same bytes under a version counter of their own: what ``tensor.data`` is made of."""
         other = Storage.adopt(np.asarray(self))
         other.reordered = self.reordered
+        other.inference = self.inference
         other._origin = self
         return other
 

@@ -15,7 +15,7 @@ from tatamu.ops import sigmoid as _sigmoid
 from tatamu.ops.common import interned
 from tatamu.ops.inplace import write
 from tatamu.ops.layout import wrap_dim
-from tatamu.ops.op import Op, apply
+from tatamu.ops.op import Op, apply, called
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -329,4 +329,4 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             "  one half is multiplied by the sigmoid of the other"
         )
     halves: Any = [(slice(None),) * axis + (s,) for s in (slice(size // 2), slice(size // 2, None))]
-    return input[halves[0]] * _sigmoid.sigmoid(input[halves[1]])
+    return called(input[halves[0]] * _sigmoid.sigmoid(input[halves[1]]), "GluBackward0")

@@ -18,7 +18,7 @@ from tatamu.ops.avg_pool import AvgPool
 from tatamu.ops.common import interned
 from tatamu.ops.lp_pool import KERNEL_NORMS, LPPool
 from tatamu.ops.lp_pool import lp_pool as _lp_pool
-from tatamu.ops.op import Op, apply, apply_all
+from tatamu.ops.op import Op, apply, apply_all, called
 from tatamu.ops.pooled import Spec
 from tatamu.tensor import Tensor
 
@@ -268,7 +268,9 @@ def _avg_pool(
         raise RuntimeError("divisor must be not zero")
     x, dims = _batched(input, spec)
     attrs = _average(_in_two(spec), count_include_pad, divisor_override)
-    return _as_given(apply(ops[max(dims, 2)], attrs, x), input, dims)
+    y = _as_given(apply(ops[max(dims, 2)], attrs, x), input, dims)
+    alone = ops is _ADAPTIVE_AVG and dims > 1 and all(n == 1 for n in y.shape[-dims:])
+    return called(y, "MeanBackward1") if alone else y
 
 
 # ---- LP ------------------------------------------------------------------------------------------

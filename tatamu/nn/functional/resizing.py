@@ -8,7 +8,7 @@ from typing import Any
 from tatamu.errors import ArgumentError
 from tatamu.geometry import Resampling, resized
 from tatamu.ops.common import interned
-from tatamu.ops.op import apply
+from tatamu.ops.op import apply, called
 from tatamu.ops.resize import Resize
 from tatamu.ops.resize import resize as _resize
 from tatamu.tensor import Tensor
@@ -165,7 +165,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     count, n = channels // (r * r), len(outer)
     split = input.reshape(*outer, count, r, r, height, width)
     turned = split.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return turned.reshape(*outer, count, height * r, width * r)
+    return called(turned.reshape(*outer, count, height * r, width * r), "PixelShuffleBackward0")
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -189,7 +189,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(outer)
     split = input.reshape(*outer, channels, height // r, r, width // r, r)
     turned = split.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return turned.reshape(*outer, channels * r * r, height // r, width // r)
+    found = turned.reshape(*outer, channels * r * r, height // r, width // r)
+    return called(found, "PixelUnshuffleBackward0")
 
 
 def _check_shuffle(name: str, argument: str, input: Tensor, factor: int) -> None:

@@ -1,0 +1,1 @@
+"""Helpers beside the layers, under torch's names: checkpoint."""

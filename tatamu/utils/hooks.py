@@ -1,0 +1,5 @@
+"""What torch.utils.hooks offers: the handle that takes a hook off again."""
+
+from tatamu.ops.hooks import RemovableHandle
+
+__all__ = ["RemovableHandle"]
