@@ -16,11 +16,11 @@ from tatamu.ops.arithmetic import div, mul
 from tatamu.ops.array import wrap
 from tatamu.ops.common import interned
 from tatamu.ops.expand import sum_
-from tatamu.ops.factors import part, parts
+from tatamu.ops.factors import COMPLETE, REDUCED
 from tatamu.ops.folding import reduction
 from tatamu.ops.layout import wrap_dim
 from tatamu.ops.matmul import matmul
-from tatamu.ops.op import apply
+from tatamu.ops.op import apply, apply_all
 from tatamu.ops.reshape import reshape
 from tatamu.ops.solving import LinAlgError, smallest, transposed
 from tatamu.ops.solving import pinv as pinv_op
@@ -180,15 +180,17 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
             "'r', or 'complete'"
         )
     if mode == "r":
-        found = apply(factored.qr, part(1), A)
+        found = apply_all(factored.qr, REDUCED, A)[1]
         return return_types.linalg_qr(_nothing(A.dtype), found)
-    return return_types.linalg_qr(*parts(factored.qr, mode, A, 2))
+    return return_types.linalg_qr(
+        *apply_all(factored.qr, COMPLETE if mode == "complete" else REDUCED, A)
+    )
 
 
 def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """U, S and Vh with ``U @ diag(S) @ Vh = A``, S from the largest to the smallest."""
-    form = "complete" if full_matrices else "reduced"
-    return return_types.linalg_svd(*parts(factored.svd, form, A, 3))
+    form = COMPLETE if full_matrices else REDUCED
+    return return_types.linalg_svd(*apply_all(factored.svd, form, A))
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -201,12 +203,12 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
     Only the triangle that ``UPLO`` names is looked at.
     """
-    return return_types.linalg_eigh(*parts(factored.eigh, "reduced", _symmetric(A, UPLO), 2))
+    return return_types.linalg_eigh(*apply_all(factored.eigh, None, _symmetric(A, UPLO)))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, from the smallest."""
-    return apply(factored.eigh, part(0), _symmetric(A, UPLO))
+    return apply(factored.eigh, None, _symmetric(A, UPLO))
 
 
 def _symmetric(A: Tensor, triangle: str) -> Tensor:

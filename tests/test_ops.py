@@ -88,13 +88,12 @@ def test_first_and_second_derivatives(name: str) -> None:
             arguments = list(inputs)
             for place, value in zip(differentiated(op.name, inputs), values, strict=True):
                 arguments[place] = value
-            return apply_all(op, attrs, *arguments)[0]
+            return apply_all(op, attrs, *arguments)[: op.differentiable]
 
         leaves = [inputs[i].clone().requires_grad_() for i in places]
         moves = [random.standard_normal(leaf.shape) for leaf in leaves]
-        y = f(leaves)
-        weights = tatamu.from_numpy(np.array(random.standard_normal(y.shape)))
-        first = autograd.grad((y * weights).sum(), leaves, create_graph=True)
+        weights = tensors(tuple(random.standard_normal(y.shape) for y in f(leaves)))
+        first = autograd.grad(weighted(f(leaves), weights), leaves, create_graph=True)
         second_weights = tensors(tuple(random.standard_normal(leaf.shape) for leaf in leaves))
 
         def at(t: float, leaves: Any = leaves, moves: Any = moves) -> list[Any]:
@@ -102,7 +101,7 @@ def test_first_and_second_derivatives(name: str) -> None:
             return [(leaf.detach() + tatamu.from_numpy(np.array(t * m))) for leaf, m in pairs]
 
         def value(t: float, weights: Any = weights, f: Any = f, at: Any = at) -> float:
-            return float((f(at(t)) * weights).sum())
+            return float(weighted(f(at(t)), weights))
 
         expect(directional(first, moves), difference(value))
 
@@ -110,7 +109,7 @@ def test_first_and_second_derivatives(name: str) -> None:
             t: float, f: Any = f, at: Any = at, weights: Any = weights, v: Any = second_weights
         ) -> float:
             xs = [x.requires_grad_() for x in at(t)]
-            gradients = autograd.grad((f(xs) * weights).sum(), xs)
+            gradients = autograd.grad(weighted(f(xs), weights), xs)
             return sum(float((g * w).sum()) for g, w in zip(gradients, v, strict=True))
 
         total: Any = sum((g * v).sum() for g, v in zip(first, second_weights, strict=True))
@@ -119,6 +118,10 @@ def test_first_and_second_derivatives(name: str) -> None:
             expect(directional(second, moves), difference(slope))
         else:
             expect(0.0, difference(slope))
+
+
+def weighted(outputs: Any, weights: list[Any]) -> Any:
+    return sum((y * w).sum() for y, w in zip(outputs, weights, strict=True))
 
 
 def directional(gradients: Any, moves: list[Any]) -> float:

@@ -10,10 +10,10 @@ from tatamu.ops import algebra, norms
 from tatamu.ops.arithmetic import mul
 from tatamu.ops.array import Array
 from tatamu.ops.cast import overwrite
-from tatamu.ops.factors import cholesky, matrix_exp, parts, qr, svd
+from tatamu.ops.factors import COMPLETE, REDUCED, cholesky, matrix_exp, qr, svd
 from tatamu.ops.inplace import write
 from tatamu.ops.matmul import multiplied
-from tatamu.ops.op import apply
+from tatamu.ops.op import apply, apply_all
 from tatamu.ops.solving import NO_TOLERANCE, det, inv, pinv, transposed
 
 __all__ = ["Algebra"]
@@ -98,11 +98,11 @@ class Algebra(Array):
 
     def qr(self, some: bool = True) -> Any:
         """Orthogonal Q and upper triangular R with ``Q @ R`` this matrix."""
-        return return_types.qr(*parts(qr, "reduced" if some else "complete", self, 2))
+        return return_types.qr(*apply_all(qr, REDUCED if some else COMPLETE, self))
 
     def svd(self, some: bool = True, compute_uv: bool = True) -> Any:
         """U, S and V with ``U @ diag(S) @ V.mT`` this matrix; ``linalg.svd`` gives ``V.mT``."""
-        u, s, vh = parts(svd, "reduced" if some else "complete", self, 3)
+        u, s, vh = apply_all(svd, REDUCED if some else COMPLETE, self)
         return return_types.svd(u, s, transposed(vh))
 
     def matrix_exp(self) -> Self:

@@ -245,7 +245,7 @@ def kron(x: Any, other: Any) -> Any:
 
 def sign_and_log(x: Any) -> tuple[Any, Any]:
     """The sign of determinants and the logarithm of their size."""
-    log_of_size, sign = apply_all(slogdet, None, x)
+    sign, log_of_size = apply_all(slogdet, None, x)
     return sign, log_of_size
 
 

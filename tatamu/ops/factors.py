@@ -8,8 +8,7 @@ A = U s Vᵀ      dA = U (F∘skew(UᵀGU) s + s F∘skew(VᵀGV) + diag gs) V�
 
 Y = e^A         dA = the upper right of exp [[Aᵀ, G], [0, Aᵀ]]
 
-Only output 0 of an operation has a derivative, so attrs say which part comes first. A backward
-takes the matrix apart once more, by operations, so that it can be differentiated itself.
+Gradients of factors that nobody asked for are left out.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tatamu.dtypes import DType
-from tatamu.ops.arithmetic import add, div, mul, sub
+from tatamu.ops.arithmetic import add, div, mul, neg, sub
 from tatamu.ops.array import Array, Node, Numpy, wrap
 from tatamu.ops.common import full, interned, moved_bytes
 from tatamu.ops.index import cropped, index
 from tatamu.ops.matmul import multiplied
-from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, apply_all
+from tatamu.ops.op import Call, Op, Out, Sample, Saves
 from tatamu.ops.reshape import reshape
 from tatamu.ops.solving import (
     LinAlgError,
@@ -38,31 +37,16 @@ from tatamu.ops.solving import (
 )
 from tatamu.ops.totals import joined
 
-__all__ = ["Part", "cholesky", "eigh", "matrix_exp", "part", "parts", "qr", "svd"]
+__all__ = ["COMPLETE", "REDUCED", "cholesky", "eigh", "matrix_exp", "qr", "svd"]
 
 
-class Part(NamedTuple):
-    """Which of the factors comes first, the others following in turn, and in what form."""
+class Form(NamedTuple):
+    """Whether Q, or U and V, are square, or only as wide as there are columns that count."""
 
-    which: int
-    form: str
-
-
-def part(which: int, form: str = "reduced") -> Part:
-    """The one Part of these arguments."""
-    return interned(Part(which, form))
+    complete: bool
 
 
-def parts(op: Op, form: str, x: Array, count: int) -> list[Any]:
-    """All factors, each in the graph."""
-    outputs = list(apply_all(op, part(0, form), x))
-    if outputs[0].requires_grad:
-        outputs[1:] = [apply(op, part(which, form), x) for which in range(1, count)]
-    return outputs
-
-
-def _turned(parts: Any, which: int) -> Any:
-    return (*parts[which:], *parts[:which])
+REDUCED, COMPLETE = interned(Form(False)), interned(Form(True))
 
 
 def _constant(matrix: Numpy, dtype: DType) -> Array:
@@ -78,9 +62,9 @@ def _even(x: Numpy) -> Numpy:
     return (x + x.swapaxes(-1, -2)) / 2
 
 
-def _symmetric_samples(random: np.random.Generator, form: Any = None) -> Iterable[Sample]:
+def _symmetric_samples(random: np.random.Generator) -> Iterable[Sample]:
     a = random.uniform(-1, 1, (2, 3, 3))
-    yield Sample(form, ((a + a.swapaxes(-1, -2)) / 3 + np.diag([2.0, 4.0, 7.0]),))
+    yield Sample(None, ((a + a.swapaxes(-1, -2)) / 3 + np.diag([2.0, 4.0, 7.0]),))
 
 
 def _cholesky_shape(call: Call) -> tuple[Out, ...]:
@@ -132,24 +116,27 @@ cholesky = Op(
 )
 
 
+def _together(terms: list[Array | None]) -> Array:
+    """The sum of those terms that are there."""
+    found = [term for term in terms if term is not None]
+    total = found[0]
+    for term in found[1:]:
+        total = add(total, term)
+    return total
+
+
 def _qr_shape(call: Call) -> tuple[Out, ...]:
     check_floats("linalg.qr", call)
     *leading, rows, columns = call.shape(0)
-    inner = rows if call.attrs.form == "complete" else min(rows, columns)
-    q, r = ((*leading, rows, inner), (*leading, inner, columns))
-    return tuple(Out(shape, call.dtype(0)) for shape in _turned((q, r), call.attrs.which))
+    inner = rows if call.attrs.complete else min(rows, columns)
+    dtype = call.dtype(0)
+    return Out((*leading, rows, inner), dtype), Out((*leading, inner, columns), dtype)
 
 
-def _qr_reference(attrs: Part, x: Numpy) -> Any:
-    q, r = np.linalg.qr(x, "complete" if attrs.form == "complete" else "reduced")
-    return _turned((q, r), attrs.which)
-
-
-def _qr_vjp(node: Node, g: Array) -> tuple[Array]:
-    (x,) = node.recall()
-    attrs: Part = node.call.attrs
-    rows, columns = x.shape[-2:]
-    if attrs.form == "complete" and rows > columns:
+def _qr_vjp(node: Node, gq: Array | None, gr: Array | None) -> tuple[Array]:
+    q, r = node.recall()
+    rows, columns = node.call.shape(0)[-2:]
+    if node.call.attrs.complete and rows > columns:
         raise RuntimeError(
             "The QR decomposition is not differentiable when mode='complete' and nrows > ncols.\n"
             "  mode='reduced' is"
@@ -159,51 +146,39 @@ def _qr_vjp(node: Node, g: Array) -> tuple[Array]:
             "tatamu has no derivative of the QR decomposition of a matrix that is wider than high\n"
             "  x.mT has one"
         )
-    q, r = parts(qr, "reduced", x, 2)
+    inner = _together(
+        [
+            None if gr is None else multiplied(r, transposed(gr)),
+            None if gq is None else neg(multiplied(transposed(gq), q)),
+        ]
+    )
     lower = np.tril(np.ones((columns, columns)))
-    if attrs.which == 0:
-        inner = multiplied(transposed(g), q)
-        inner = sub(full(inner.shape, 0, g.dtype), inner)
-        outer: Any = g
-    else:
-        inner = multiplied(r, transposed(g))
-        outer = None
-    below = mul(inner, _constant(lower, g.dtype))
-    strictly = mul(inner, _constant(lower - np.eye(columns), g.dtype))
-    moved = multiplied(q, add(below, transposed(strictly)))
-    moved = moved if outer is None else add(outer, moved)
+    below = mul(inner, _constant(lower, inner.dtype))
+    strictly = mul(inner, _constant(lower - np.eye(columns), inner.dtype))
+    moved = _together([multiplied(q, add(below, transposed(strictly))), gq])
     return (multiplied(moved, transposed(inv(r))),)
-
-
-def _tall_samples(random: np.random.Generator) -> Iterable[Sample]:
-    for which in range(2):
-        a = random.uniform(-1, 1, (4, 3)) + np.eye(4, 3) * 3
-        yield Sample(part(which), (a,))
 
 
 qr = Op(
     name="qr",
     title="LinalgQr",
     shape=_qr_shape,
-    reference=_qr_reference,
+    reference=lambda form, x: tuple(np.linalg.qr(x, "complete" if form.complete else "reduced")),
     vjp=_qr_vjp,
-    saves=Saves(inputs=((0, 0),), outputs=()),
+    saves=Saves(inputs=(), outputs=(0, 1)),
     aliases=False,
     flops=cubed,
     bytes=moved_bytes,
-    samples=_tall_samples,
+    samples=lambda random: [Sample(REDUCED, (random.uniform(-1, 1, (4, 3)) + np.eye(4, 3) * 3,))],
     kernels=(),
+    differentiable=2,
 )
 
 
 def _eigh_shape(call: Call) -> tuple[Out, ...]:
     check_square("linalg.eigh", call)
-    shape = call.shape(0)
-    return tuple(Out(s, call.dtype(0)) for s in _turned((shape[:-1], shape), call.attrs.which))
-
-
-def _eigh_reference(attrs: Part, x: Numpy) -> Any:
-    return _turned(tuple(np.linalg.eigh(_even(x))), attrs.which)
+    shape, dtype = call.shape(0), call.dtype(0)
+    return Out(shape[:-1], dtype), Out(shape, dtype)
 
 
 def _column(x: Array) -> Array:
@@ -222,13 +197,14 @@ def _gaps(values: Array) -> Array:
     return div(_constant(1 - identity, values.dtype), gaps)
 
 
-def _eigh_vjp(node: Node, g: Array) -> tuple[Array]:
-    (x,) = node.recall()
-    w, v = parts(eigh, "reduced", x, 2)
-    if node.call.attrs.which == 0:
-        scaled = mul(v, _row(g))
-    else:
-        scaled = multiplied(v, mul(multiplied(transposed(v), g), _gaps(w)))
+def _eigh_vjp(node: Node, gw: Array | None, gv: Array | None) -> tuple[Array]:
+    w, v = node.recall()
+    scaled = _together(
+        [
+            None if gw is None else mul(v, _row(gw)),
+            None if gv is None else multiplied(v, mul(multiplied(transposed(v), gv), _gaps(w))),
+        ]
+    )
     return (_symmetric(multiplied(scaled, transposed(v))),)
 
 
@@ -236,16 +212,15 @@ eigh = Op(
     name="eigh",
     title="LinalgEigh",
     shape=_eigh_shape,
-    reference=_eigh_reference,
+    reference=lambda _, x: tuple(np.linalg.eigh(_even(x))),
     vjp=_eigh_vjp,
-    saves=Saves(inputs=((0, 0),), outputs=()),
+    saves=Saves(inputs=(), outputs=(0, 1)),
     aliases=False,
     flops=cubed,
     bytes=moved_bytes,
-    samples=lambda random: [
-        sample for which in range(2) for sample in _symmetric_samples(random, part(which))
-    ],
+    samples=_symmetric_samples,
     kernels=(),
+    differentiable=2,
 )
 
 
@@ -253,51 +228,54 @@ def _svd_shape(call: Call) -> tuple[Out, ...]:
     check_floats("linalg.svd", call)
     *leading, rows, columns = call.shape(0)
     inner = min(rows, columns)
-    whole = call.attrs.form == "complete"
-    u = (*leading, rows, rows if whole else inner)
-    vh = (*leading, columns if whole else inner, columns)
-    shapes = _turned((u, (*leading, inner), vh), call.attrs.which)
-    return tuple(Out(shape, call.dtype(0)) for shape in shapes)
+    high, wide = (rows, columns) if call.attrs.complete else (inner, inner)
+    dtype = call.dtype(0)
+    values = Out((*leading, inner), dtype)
+    return Out((*leading, rows, high), dtype), values, Out((*leading, wide, columns), dtype)
 
 
-def _svd_reference(attrs: Part, x: Numpy) -> Any:
+def _svd_reference(form: Form, x: Numpy) -> Any:
     if not np.isfinite(x).all():
         raise LinAlgError(
             "linalg.svd: The algorithm failed to converge because the input matrix contained "
             "non-finite values.\n  look for NaN and infinities with isfinite()"
         )
-    return _turned(tuple(np.linalg.svd(x, attrs.form == "complete")), attrs.which)
+    return tuple(np.linalg.svd(x, form.complete))
 
 
 def _skew(x: Array) -> Array:
     return sub(x, transposed(x))
 
 
-def _svd_vjp(node: Node, g: Array) -> tuple[Array]:
-    (x,) = node.recall()
-    u, s, vh = parts(svd, "reduced", x, 3)
-    which = node.call.attrs.which
-    if which == 1:
-        return (multiplied(mul(u, _row(g)), vh),)
-    factors = _gaps(mul(s, s))
-    if which == 0:
-        g = cropped(g, u.shape)
-        turned = multiplied(transposed(u), g)
-        inner = mul(mul(_skew(turned), factors), _row(s))
-        beside = sub(g, multiplied(u, turned))
-        return (multiplied(add(multiplied(u, inner), div(beside, _row(s))), vh),)
-    g = cropped(g, vh.shape)
-    turned = multiplied(vh, transposed(g))
-    inner = mul(_column(s), mul(_skew(turned), factors))
-    beside = sub(g, multiplied(transposed(turned), vh))
-    return (multiplied(u, add(multiplied(inner, vh), div(beside, _column(s)))),)
+def _svd_vjp(node: Node, gu: Array | None, gs: Array | None, gvh: Array | None) -> tuple[Array]:
+    """Of square factors, the columns that belong to no singular value carry no gradient."""
+    u, s, vh = node.recall()
+    *leading, inner = s.shape
+    rows, columns = node.call.shape(0)[-2:]
+    u, vh = cropped(u, (*leading, rows, inner)), cropped(vh, (*leading, inner, columns))
+    terms: list[Array | None] = []
+    if gs is not None:
+        terms.append(multiplied(mul(u, _row(gs)), vh))
+    factors = _gaps(mul(s, s)) if gu is not None or gvh is not None else s
+    if gu is not None:
+        gu = cropped(gu, u.shape)
+        turned = multiplied(transposed(u), gu)
+        within = mul(mul(_skew(turned), factors), _row(s))
+        beside = div(sub(gu, multiplied(u, turned)), _row(s))
+        terms.append(multiplied(add(multiplied(u, within), beside), vh))
+    if gvh is not None:
+        gvh = cropped(gvh, vh.shape)
+        turned = multiplied(vh, transposed(gvh))
+        within = mul(_column(s), mul(_skew(turned), factors))
+        beside = div(sub(gvh, multiplied(transposed(turned), vh)), _column(s))
+        terms.append(multiplied(u, add(multiplied(within, vh), beside)))
+    return (_together(terms),)
 
 
 def _svd_samples(random: np.random.Generator) -> Iterable[Sample]:
     for shape in ((4, 3), (3, 4)):
-        for which in range(3):
-            spaced = np.diag([2.0, 4.0, 7.0, 11.0])[: shape[0], : shape[1]]
-            yield Sample(part(which), (random.uniform(-0.5, 0.5, shape) + spaced,))
+        spaced = np.diag([2.0, 4.0, 7.0, 11.0])[: shape[0], : shape[1]]
+        yield Sample(REDUCED, (random.uniform(-0.5, 0.5, shape) + spaced,))
 
 
 svd = Op(
@@ -306,12 +284,13 @@ svd = Op(
     shape=_svd_shape,
     reference=_svd_reference,
     vjp=_svd_vjp,
-    saves=Saves(inputs=((0, 0),), outputs=()),
+    saves=Saves(inputs=(), outputs=(0, 1, 2)),
     aliases=False,
     flops=cubed,
     bytes=moved_bytes,
     samples=_svd_samples,
     kernels=(),
+    differentiable=3,
 )
 
 

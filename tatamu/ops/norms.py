@@ -13,13 +13,13 @@ from tatamu.ops.cast import cast
 from tatamu.ops.common import constant
 from tatamu.ops.comparison import gt, where
 from tatamu.ops.expand import sum_
-from tatamu.ops.factors import part, svd
+from tatamu.ops.factors import REDUCED, svd
 from tatamu.ops.folding import Reduce, reduction
 from tatamu.ops.layout import wrap_dim
 from tatamu.ops.norm import cdist as cdist_op
 from tatamu.ops.norm import dist as dist_op
 from tatamu.ops.norm import norm_of, vector_norm
-from tatamu.ops.op import apply
+from tatamu.ops.op import apply, apply_all
 from tatamu.ops.permute import permute
 from tatamu.ops.pointwise import abs_
 from tatamu.ops.reduce import amax, amin
@@ -56,7 +56,8 @@ def vector(x: T, p: float, dims: Any, keepdim: bool, dtype: DType | None = None)
 
 def singular(x: T) -> T:
     """The singular values of matrices, from the largest to the smallest."""
-    return apply(svd, part(1), x)
+    found: T = apply_all(svd, REDUCED, x)[1]
+    return found
 
 
 def matrix_norm(

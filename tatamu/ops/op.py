@@ -159,7 +159,7 @@ class Op:
     title: str
     shape: Callable[[Call], tuple[Out, ...]]
     reference: Callable[..., Any]
-    vjp: Callable[[Node, Any], tuple[Any, ...]] | None
+    vjp: Callable[..., tuple[Any, ...]] | None
     saves: Saves
     aliases: bool
     flops: Callable[[Call], int]

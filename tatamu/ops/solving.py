@@ -195,17 +195,17 @@ def _slogdet_shape(call: Call) -> tuple[Out, ...]:
     return out, out
 
 
-def _slogdet_vjp(node: Node, g: Array) -> tuple[Array]:
+def _slogdet_vjp(node: Node, _sign: Array | None, g: Array | None) -> tuple[Array | None]:
+    """The sign never changes but by a jump."""
     (x,) = node.recall()
-    return (mul(_of_matrices(g), transposed(inv(x))),)
+    return (None if g is None else mul(_of_matrices(g), transposed(inv(x))),)
 
 
-# The logarithm comes first, for it has a derivative.
 slogdet = Op(
     name="slogdet",
     title="LinalgSlogdet",
     shape=_slogdet_shape,
-    reference=lambda _, x: tuple(reversed(np.linalg.slogdet(x))),
+    reference=lambda _, x: tuple(np.linalg.slogdet(x)),
     vjp=_slogdet_vjp,
     saves=Saves(inputs=((0, 0),), outputs=()),
     aliases=False,
@@ -213,6 +213,7 @@ slogdet = Op(
     bytes=moved_bytes,
     samples=square_samples,
     kernels=(),
+    differentiable=2,
 )
 
 
