@@ -269,7 +269,7 @@ def matrix_exp(A: Tensor) -> Tensor:
 def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
     """The inverse of a tensor as a map from its last axes to its first ``ind``."""
     if ind <= 0:
-        raise RuntimeError("Expected a strictly positive integer for 'ind'")
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     rows, columns = A.shape[:ind], A.shape[ind:]
     if prod(rows) != prod(columns):
         raise RuntimeError(

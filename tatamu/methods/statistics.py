@@ -196,7 +196,7 @@ class Statistics(Array):
         """
         if not self.dtype.is_floating_point:
             raise NotImplementedError(
-                f"\"histogram_cpu\" not implemented for '{self.dtype.legacy_name}'\n"
+                f"\"histogramdd\" not implemented for '{self.dtype.legacy_name}'\n"
                 "  x.float() makes it float32"
             )
         x = self.array.reshape(-1)

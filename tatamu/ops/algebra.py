@@ -83,8 +83,8 @@ def tensordot(a: T, b: Array, dims: Any = 2) -> T:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(len(a.shape), len(b.shape)):
             raise RuntimeError(
-                "tensordot expects dims < ndim_a or ndim_b, but got dims="
-                f"{dims}, ndim_a={len(a.shape)}, ndim_b={len(b.shape)}"
+                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}\n"
+                f"  they have {len(a.shape)} and {len(b.shape)} axes"
             )
         dims = list(range(-dims, 0)), list(range(dims))
     first, second = ([d] if isinstance(d, int) else list(d) for d in dims)

@@ -26,8 +26,6 @@ Ints = tuple[int, ...]
 
 def _whole(place: int, n: Any) -> int:
     try:
-        if isinstance(n, bool):
-            raise TypeError
         return operator.index(n)
     except TypeError:
         raise TypeError(
