@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, linalg, nn, ops, return_types
+from tatamu import autograd, linalg, nn, ops, random, return_types
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -30,10 +30,6 @@ from tatamu.creation import (
     full_like,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randn,
-    randn_like,
     zeros,
     zeros_like,
 )
@@ -67,9 +63,13 @@ from tatamu.from_data import (
     tensor,
 )
 from tatamu.functions import algebra, maths, ordering, reductions, statistics, views
+from tatamu.functions import dropout as dropout_functions
+from tatamu.functions import random as random_functions
 from tatamu.functions.algebra import *
+from tatamu.functions.dropout import *
 from tatamu.functions.maths import *
 from tatamu.functions.ordering import *
+from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.statistics import *
 from tatamu.functions.views import *
@@ -98,7 +98,15 @@ from tatamu.profiling import (
     set_packed_limit,
     tune,
 )
-from tatamu.random import Generator, initial_seed, manual_seed, seed
+from tatamu.random import (
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from tatamu.random.generator import Generator
 from tatamu.sequences import arange, linspace, logspace, range
 from tatamu.tensor import Tensor
 
@@ -125,6 +133,7 @@ __all__ = [
     "bool",
     "channels_last",
     "contiguous_format",
+    "default_generator",
     "double",
     "dtype",
     "einsum",
@@ -146,6 +155,7 @@ __all__ = [
     "full",
     "full_like",
     "get_num_threads",
+    "get_rng_state",
     "half",
     "inference_mode",
     "initial_seed",
@@ -173,10 +183,7 @@ __all__ = [
     "preserve_format",
     "profile",
     "promote_types",
-    "rand",
-    "rand_like",
-    "randn",
-    "randn_like",
+    "random",
     "range",
     "return_types",
     "scalar_tensor",
@@ -185,6 +192,7 @@ __all__ = [
     "set_num_threads",
     "set_packed_limit",
     "set_printoptions",
+    "set_rng_state",
     "set_winograd",
     "set_workspace_limit",
     "short",
@@ -198,6 +206,9 @@ __all__ = [
 __all__ += algebra.__all__
 __all__ += maths.__all__
 __all__ += ordering.__all__
+__all__ += dropout_functions.__all__
+__all__ += maths.__all__
+__all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += statistics.__all__
 __all__ += views.__all__

@@ -1,4 +1,4 @@
-"""Making tensors: empty, filled, random."""
+"""Making tensors: empty, filled with one number, and like others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from tatamu.ops.layout import (
     contiguous_strides,
     dense_strides,
 )
-from tatamu.random import Generator
 from tatamu.runtime.storage import Storage
 from tatamu.tensor import Tensor
 
@@ -39,10 +38,6 @@ __all__ = [
     "full_like",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randn",
-    "randn_like",
     "zeros",
     "zeros_like",
 ]
@@ -366,28 +361,6 @@ def eye(
     return _put(out, made, requires_grad)
 
 
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DType = dtypes.float32,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Random numbers from [0, 1): torch's own, bit for bit, for the same seed."""
-    out = empty(*size, dtype=dtype).uniform_(generator=generator)
-    return leaf(out, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DType = dtypes.float32,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normally distributed random numbers; torch's own for fewer than 16, near them for more."""
-    out = empty(*size, dtype=dtype).normal_(generator=generator)
-    return leaf(out, requires_grad)
-
-
 def _preserved(x: Array, memory_format: MemoryFormat) -> Ints | None:
     """Strides for a tensor like ``x``: its order without gaps, unless another is asked for.
 
@@ -542,13 +515,3 @@ def empty_like(
         pin_memory,
         memory_format,
     )
-
-
-def rand_like(x: Tensor, *, dtype: DType | None = None) -> Tensor:
-    """Random numbers from [0, 1) in the shape and dtype of ``x``."""
-    return rand(x.shape, dtype=dtype or x.dtype)
-
-
-def randn_like(x: Tensor, *, dtype: DType | None = None) -> Tensor:
-    """Normally distributed random numbers in the shape and dtype of ``x``."""
-    return randn(x.shape, dtype=dtype or x.dtype)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tatamu.autograd import no_grad
-from tatamu.creation import randn
 from tatamu.errors import CompileError
+from tatamu.functions.random import randn
 from tatamu.ops.array import Array, made
 from tatamu.ops.choose import Candidate, candidates, forget_tuned, remember, tuned_name
 from tatamu.ops.layout import Size, contiguous_strides

@@ -14,16 +14,16 @@ from tatamu.methods.differentiable import Differentiable
 from tatamu.methods.interop import Interop
 from tatamu.methods.maths import Maths
 from tatamu.methods.ordering import Ordering
+from tatamu.methods.random import Random
 from tatamu.methods.statistics import Statistics
 from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
-from tatamu.ops.array import Array, Numpy, made, wrap
+from tatamu.ops.array import Array, made, wrap
 from tatamu.ops.cast import cast, overwrite
 from tatamu.ops.common import constant
 from tatamu.ops.index import index
-from tatamu.ops.inplace import check_writable, refresh, write
+from tatamu.ops.inplace import refresh, write
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
-from tatamu.random import Generator, default_generator, scaled
 
 __all__ = ["Tensor"]
 
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Differentiable):
+class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Random, Differentiable):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -172,28 +172,6 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Differentiabl
         target = index(self, self._index(where))
         source = value if isinstance(value, Array) else _as_array(value, self.dtype)
         write(overwrite, None, target, source)
-
-    def _fill_random(self, values: Numpy) -> Self:
-        check_writable(self)
-        shaped = values.reshape(self.shape)
-        np.copyto(self.array, dtypes.narrow(shaped, self.dtype), casting="unsafe")
-        self.storage.touch()
-        return self
-
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Generator | None = None) -> Self:
-        """Fill with random numbers from [a, b): torch's, for the same seed."""
-        source = generator or default_generator
-        values = source.uniform(self.shape.numel(), self.dtype)
-        return self._fill_random(scaled(values, float(a), float(b)))
-
-    def normal_(
-        self, mean: Any = 0.0, std: Any = 1.0, *, generator: Generator | None = None
-    ) -> Self:
-        """Fill with normally distributed random numbers."""
-        source = generator or default_generator
-        values = source.normal(self.shape.numel(), self.dtype)
-        kind = values.dtype.type
-        return self._fill_random(values * kind(std) + kind(mean))
 
 
 def copied(x: T) -> T:

@@ -22,6 +22,8 @@ from winograd_grad_cases import grad_tiles
 
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
+    box_muller,
+    c_function,
     channel_norm_emit,
     direct,
     direct_emit,
@@ -37,6 +39,7 @@ from tatamu.kernels import (
     reorder_emit,
     resize_emit,
     scatter_emit,
+    shuffle,
     softmax_emit,
     winograd,
     winograd_emit,
@@ -90,6 +93,9 @@ def modules(target: Target, which: Which) -> Iterator[Module]:
         yield grouped_weight_grad_emit.emit(group_tile, target)
     for dtype, t in direct_emit.DTYPES.items():
         yield grouped_weight_grad_emit.emit_gather(dtype, target.lanes(t), target)
+    yield box_muller.emit(target)
+    yield shuffle.emit(target)
+    yield c_function.emit(target)
     yield peak.fma_module(target)
     yield peak.read_module(target)
     yield pool_emit.emit(target)

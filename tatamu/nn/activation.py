@@ -139,8 +139,6 @@ class LeakyReLU(_Inplace):
 class RReLU(_Inplace):
     """Leaky ReLU with random slopes; in evaluation with their mean.
 
-    Only evaluation is served: NotImplementedError in training.
-
     >>> RReLU(0.25, 0.5)
     RReLU(lower=0.25, upper=0.5)
     """

@@ -1,13 +1,15 @@
 """ReLUs that leak: negative numbers are scaled, not dropped.
 
 leaky_relu   y = x where x > 0, else a x            dx = g where x > 0, else a g
-rrelu        the same, with a random in training; here its mean, as in evaluation
+rrelu        the same, with the mean of the random a that training draws, as in evaluation
+rrelu_noise  y = x a, with the a that were drawn, 1 where x > 0         dx = g a
 prelu        the same, with a tensor a              da = g x where x <= 0, summed to its shape
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from tatamu.ops.elementwise import elementwise
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import Op, Sample, Saves
 
-__all__ = ["leaky_relu", "prelu", "rrelu"]
+__all__ = ["leaky_relu", "prelu", "rrelu", "rrelu_noise"]
 
 
 def _leaky(name: str, title: str) -> Op:
@@ -37,6 +39,7 @@ def _leaky(name: str, title: str) -> Op:
 
 leaky_relu = _leaky("leaky_relu", "LeakyRelu")
 rrelu = _leaky("rrelu", "RreluWithNoise")
+rrelu_noise = replace(mul, name="rrelu_noise", title="RreluWithNoise")
 
 
 def _prelu_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tatamu.errors import ArgumentError
+from tatamu.functions import dropout as _dropout
 from tatamu.ops import elu as _elu
 from tatamu.ops import gelu as _gelu
 from tatamu.ops import hard as _hard
@@ -20,8 +21,8 @@ from tatamu.tensor import Tensor
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "leaky_relu", "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid",
-    "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+    "leaky_relu", "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "rrelu_", "selu",
+    "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 
@@ -115,20 +116,18 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
 ) -> Tensor:
-    """Leaky ReLU with the mean of two slopes, as torch has it outside of training.
+    """Leaky ReLU with a random slope of [lower, upper) for each number, in evaluation their mean.
 
-    NotImplementedError for ``training``, where torch draws a slope for each element.
+    Raises RuntimeError if ``lower`` is above ``upper``.
 
     >>> import tatamu
     >>> rrelu(tatamu.tensor([-4.0, 1.0]), 0.25, 0.75)
     tensor([-2.,  1.])
     """
-    if training:
-        raise NotImplementedError(
-            "rrelu draws random slopes in training, which tatamu does not\n"
-            "  in evaluation it is leaky_relu with the mean of lower and upper"
-        )
-    return _run(_leaky.rrelu, input, inplace, (lower + upper) / 2)
+    return (_dropout.rrelu_ if inplace else _dropout.rrelu)(input, lower, upper, training)
+
+
+rrelu_ = _dropout.rrelu_
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
