@@ -9,7 +9,18 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, linalg, nn, ops, random, return_types
+from tatamu import (
+    autograd,
+    backends,
+    cuda,
+    jit,
+    linalg,
+    nn,
+    ops,
+    random,
+    return_types,
+    version,
+)
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -73,6 +84,7 @@ from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.statistics import *
 from tatamu.functions.views import *
+from tatamu.interop import from_torch, install, uninstall
 from tatamu.legacy import (
     BFloat16Tensor,
     BoolTensor,
@@ -109,6 +121,7 @@ from tatamu.random import (
 from tatamu.random.generator import Generator
 from tatamu.sequences import arange, linspace, logspace, range
 from tatamu.tensor import Tensor
+from tatamu.version import OWN as __version__
 
 __all__ = [
     "BFloat16Tensor",
@@ -129,10 +142,12 @@ __all__ = [
     "as_tensor",
     "asarray",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "channels_last",
     "contiguous_format",
+    "cuda",
     "default_generator",
     "double",
     "dtype",
@@ -151,6 +166,7 @@ __all__ = [
     "forget_tuned",
     "from_dlpack",
     "from_numpy",
+    "from_torch",
     "frombuffer",
     "full",
     "full_like",
@@ -159,6 +175,7 @@ __all__ = [
     "half",
     "inference_mode",
     "initial_seed",
+    "install",
     "int",
     "int8",
     "int16",
@@ -169,6 +186,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "jit",
     "linalg",
     "linspace",
     "logspace",
@@ -199,6 +217,8 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "uninstall",
+    "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
@@ -212,8 +232,6 @@ __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += statistics.__all__
 __all__ += views.__all__
-
-__version__ = "0.1.0"
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

@@ -8,15 +8,27 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tatamu import naming
 from tatamu.naming import known_as
 from tatamu.ops.array import Array, Node, Packed, attached, changed, detached, local, unpacked
 from tatamu.ops.common import full
 from tatamu.ops.inplace import check_writable
-from tatamu.ops.op import Call, view
+from tatamu.ops.op import NOTHING, Call, view
 from tatamu.ops.reshape import reshape_view
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
+
+
+class _Own:
+    """What stands in a call where other nodes have the record of an operation."""
+
+    title = "Function"
+    aliases = False
+    saves = NOTHING
+
+
+_own: Any = _Own()
 
 
 @known_as("autograd.function.FunctionCtx")
@@ -27,7 +39,7 @@ class FunctionCtx(Node):
     function: type[Function]
 
     def __init__(self) -> None:
-        super().__init__(None, ())  # type: ignore[arg-type]
+        super().__init__(Call(_own, None, ()), ())
         self.to_save: tuple[Any, ...] = ()
         self.dirty: tuple[Any, ...] = ()
         self.non_differentiable: tuple[Any, ...] = ()
@@ -158,7 +170,7 @@ class Function:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        members = {"function": cls, "__module__": "torch.autograd.function"}
+        members = {"function": cls, "__module__": f"{naming.prefix}.autograd.function"}
         cls._node = type(f"{cls.__name__}Backward", (FunctionCtx,), members)
 
     def __init__(self) -> None:
@@ -219,7 +231,7 @@ class Function:
             place for place, target in zip(ctx.arguments, edges, strict=True) if target is not None
         }
         ctx.needs_input_grad = tuple([place in wanted for place in range(len(args))])
-        ctx.call = Call(None, None, inputs)  # type: ignore[arg-type]
+        ctx.call = Call(_own, None, inputs)
         ctx.edges, ctx.places = edges, places_of(inputs)
         recording, local.grad = local.grad, False
         try:
@@ -273,7 +285,7 @@ class _Once(FunctionCtx):
 
     def __init__(self, shape: Any, dtype: Any, x: Array) -> None:
         super().__init__()
-        self.call = Call(None, None, (x,))  # type: ignore[arg-type]
+        self.call = Call(_own, None, (x,))
         self.edges = (edge(x),)
         self.made = [(shape, dtype)]
 
