@@ -73,11 +73,22 @@ from tatamu.from_data import (
     scalar_tensor,
     tensor,
 )
-from tatamu.functions import algebra, maths, ordering, reductions, statistics, views
+from tatamu.functions import (
+    algebra,
+    gathering,
+    joining,
+    maths,
+    ordering,
+    reductions,
+    statistics,
+    views,
+)
 from tatamu.functions import dropout as dropout_functions
 from tatamu.functions import random as random_functions
 from tatamu.functions.algebra import *
 from tatamu.functions.dropout import *
+from tatamu.functions.gathering import *
+from tatamu.functions.joining import *
 from tatamu.functions.maths import *
 from tatamu.functions.ordering import *
 from tatamu.functions.random import *
@@ -224,10 +235,11 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += algebra.__all__
+__all__ += dropout_functions.__all__
+__all__ += gathering.__all__
+__all__ += joining.__all__
 __all__ += maths.__all__
 __all__ += ordering.__all__
-__all__ += dropout_functions.__all__
-__all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += statistics.__all__

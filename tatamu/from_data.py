@@ -19,7 +19,14 @@ from tatamu.ops.reshape import clone
 from tatamu.tensor import Tensor
 
 __all__ = [
-    "as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer", "scalar_tensor", "tensor",
+    "as_tensor",
+    "asarray",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "made_of",
+    "scalar_tensor",
+    "tensor",
 ]  # fmt: skip
 
 _NUMBERS = frozenset((int, float, bool))
@@ -172,7 +179,7 @@ def _of_sequence(data: Any, dtype: DType | None) -> Any:
     return wrap(dtypes.narrow(array, wanted), wanted)
 
 
-def _made(data: Any, dtype: DType | None) -> Any:
+def made_of(data: Any, dtype: DType | None) -> Any:
     """A tensor with a copy of ``data``."""
     if isinstance(data, Array):
         kept: Any = cast(data, dtype or data.dtype)
@@ -214,7 +221,7 @@ def tensor(
             "torch.tensor(sourceTensor).",
             stacklevel=2,
         )
-    return leaf(_made(data, must_be_type("tensor", dtype)), requires_grad)
+    return leaf(made_of(data, must_be_type("tensor", dtype)), requires_grad)
 
 
 def scalar_tensor(
@@ -229,7 +236,7 @@ def scalar_tensor(
     """One number as a tensor without axes, of floating point unless told otherwise."""
     must_be_plain("scalar_tensor", device, layout, pin_memory)
     kind = must_be_type("scalar_tensor", dtype) or default_dtype()
-    return leaf(_made(s, kind), requires_grad)
+    return leaf(made_of(s, kind), requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -241,7 +248,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, np.ndarray):
         shared = from_numpy(data)
         return cast(shared, kind or shared.dtype)
-    return _made(data, kind)  # type: ignore[no-any-return]
+    return made_of(data, kind)  # type: ignore[no-any-return]
 
 
 def asarray(
@@ -273,7 +280,7 @@ def asarray(
             raise ValueError(
                 "can't alias arbitrary sequence into a tensor.\n  numpy.asarray(...) gives memory"
             )
-        return leaf(_made(obj, kind), requires_grad)
+        return leaf(made_of(obj, kind), requires_grad)
     if kind is not None and kind is not shared.dtype:
         if copy is False:
             raise ValueError(

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self, TypeVar
-
-import numpy as np
 
 from tatamu import dtypes, naming, printing
 from tatamu.dtypes import DType
 from tatamu.methods.algebra import Algebra
+from tatamu.methods.altering import Altering
 from tatamu.methods.differentiable import Differentiable
 from tatamu.methods.interop import Interop
 from tatamu.methods.maths import Maths
 from tatamu.methods.ordering import Ordering
 from tatamu.methods.random import Random
 from tatamu.methods.statistics import Statistics
-from tatamu.methods.views import MemoryFormat, Views, channels_last, preserve_format
-from tatamu.ops.array import Array, made, wrap
-from tatamu.ops.cast import cast, overwrite
-from tatamu.ops.common import constant
-from tatamu.ops.index import index
-from tatamu.ops.inplace import refresh, write
+from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
+from tatamu.ops.array import Array, made
+from tatamu.ops.cast import cast
+from tatamu.ops.inplace import refresh
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
 
@@ -31,7 +27,7 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Random, Differentiable):
+class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Altering, Random, Differentiable):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -166,25 +162,12 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Views, Random, Diffe
         """Bytes of all elements."""
         return self.shape.numel() * self.dtype.itemsize
 
-    # ---- writes ----
-
-    def __setitem__(self, where: Any, value: Any) -> None:
-        target = index(self, self._index(where))
-        source = value if isinstance(value, Array) else _as_array(value, self.dtype)
-        write(overwrite, None, target, source)
-
 
 def copied(x: T) -> T:
     """A copy that lies as ``x`` does."""
     copy = apply(clone, x.strides, x)
     copy.storage.reordered = x.storage.reordered
     return copy
-
-
-def _as_array(value: Any, like: DType) -> Array:
-    if isinstance(value, (Sequence, np.ndarray)):
-        return wrap(dtypes.narrow(np.array(value), like), like)
-    return constant(value, like)
 
 
 made.type = Tensor

@@ -22,7 +22,6 @@ __all__ = [
     "ger",
     "inner",
     "inverse",
-    "kron",
     "logdet",
     "matrix_exp",
     "matrix_power",
@@ -48,7 +47,6 @@ dist = function(Tensor.dist)
 ger = function(Tensor.outer)
 inner = function(Tensor.inner)
 inverse = function(Tensor.inverse)
-kron = function(Tensor.kron)
 logdet = function(Tensor.logdet)
 matrix_exp = function(Tensor.matrix_exp)
 matrix_power = function(Tensor.matrix_power)

@@ -12,17 +12,17 @@ import numpy as np
 from tatamu.dtypes import bool_
 from tatamu.ops.arithmetic import mul, sub
 from tatamu.ops.array import Array, wrap
-from tatamu.ops.common import constant, full
+from tatamu.ops.common import constant, full, interned
 from tatamu.ops.comparison import where
 from tatamu.ops.expand import expand, sum_
 from tatamu.ops.folding import reduction
 from tatamu.ops.index import index
 from tatamu.ops.layout import Ints, broadcast_shapes, wrap_dim
 from tatamu.ops.matmul import bmm_op, matmul, multiplied
-from tatamu.ops.op import apply, apply_all
+from tatamu.ops.op import apply, apply_all, view
 from tatamu.ops.permute import permute
 from tatamu.ops.products import added, check_stacks, outer
-from tatamu.ops.reshape import reshape
+from tatamu.ops.reshape import reshape, unsafe_view
 from tatamu.ops.solving import inv, slogdet, solve, transposed
 from tatamu.ops.totals import joined
 
@@ -240,7 +240,8 @@ def kron(x: Any, other: Any) -> Any:
     b = (1,) * (rank - len(other.shape)) + tuple(other.shape)
     left = reshape(x, tuple(n for size in a for n in (size, 1)))
     right = reshape(other, tuple(n for size in b for n in (1, size)))
-    return reshape(mul(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
+    whole = tuple(m * n for m, n in zip(a, b, strict=True))
+    return view(unsafe_view, interned(whole), mul(left, right))
 
 
 def sign_and_log(x: Any) -> tuple[Any, Any]:

@@ -282,7 +282,8 @@ class Node:
     @property
     def outputs(self) -> int:
         """How many outputs are differentiable."""
-        return self.call.op.differentiable
+        count: int = getattr(self.call.attrs, "outputs", self.call.op.differentiable)
+        return count
 
     def pull(self, gradients: tuple[Any, ...]) -> Sequence[Any]:
         """The inputs' gradients (None where there is none) from the outputs'."""

@@ -218,30 +218,32 @@ def broadcast_order(shapes: tuple[Ints, ...], strides: tuple[Ints, ...], out: In
             return last
     spread = [broadcast_strides(sh, st, out) for sh, st in zip(shapes, strides, strict=True) if sh]
 
-    def outside(a: int, b: int) -> bool:
-        """Whether axis ``a`` must lie outside ``b``, which it lies inside of so far."""
+    def compared(a: int, b: int) -> int:
+        """Above 0 if axis ``a``, inside of ``b`` so far, must lie outside it; below 0 if not."""
         for st in spread:
-            if st[a] and st[b] and (st[a] != st[b] or out[a] != out[b]):
-                return st[a] > st[b] if st[a] != st[b] else out[a] > out[b]
-        return False
+            if st[a] and st[b] and st[a] != st[b]:
+                return st[a] - st[b]
+            if st[a] and st[b] and out[a] > out[b]:
+                return 1
+        return 0
 
-    order: list[int] = []  # from the fastest to the slowest
-    for axis in reversed(range(len(out))):
-        at = len(order)
-        for place in reversed(range(len(order))):
-            other = order[place]
-            if outside(other, axis):
-                at = place
-            elif outside(axis, other):
+    order = list(reversed(range(len(out))))  # from the fastest to the slowest
+    for at in range(1, len(out)):
+        for place in reversed(range(at)):
+            turn = compared(order[place], order[at])
+            if turn < 0:
                 break
-        order.insert(at, axis)
+            if turn > 0:
+                order[place], order[at] = order[at], order[place]
+                at = place
     found = dense_strides(out, order)
     return None if is_contiguous(out, found, plain) else found
 
 
 def overlaps(shape: Ints, strides: Ints) -> bool:
     """Whether two elements may share an address, as in an expanded tensor."""
-    return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True))
+    pairs = zip(shape, strides, strict=True)
+    return 0 not in shape and any(stride == 0 and n > 1 for n, stride in pairs)
 
 
 def wrap_dim(dim: int, rank: int) -> int:

@@ -7,6 +7,7 @@ output's layout, which kernel runs. ``attrs`` is keyed by identity, so callers i
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -208,7 +209,7 @@ def node_name(title: str, attrs: Any) -> str:
     ('ExpBackward0', 'PowBackward1')
     """
     title = getattr(attrs, "node_title", title)
-    if title in ("CopySlices", "CopyBackwards") or ("Backward" in title and title[-1].isdigit()):
+    if title in ("CopySlices", "CopyBackwards") or re.search(r"Backward\d", title):
         return title
     return f"{title}Backward{getattr(attrs, 'overload', 0)}"
 
@@ -468,5 +469,12 @@ def _seen(x: Any, array: Numpy, kind: str) -> Any:
         out._array = array
     out.base = x if x.base is None else x.base
     out.view_version = x.storage.version
-    out.view_kind = kind if local.grad else "inference" if mode.inference else "no_grad"
+    out.view_kind = view_kind(x, kind)
     return out
+
+
+def view_kind(x: Array, kind: str = "") -> str:
+    """Why a view of ``x`` may not be written to; see ``Array``."""
+    if local.grad:
+        return kind or x.view_kind
+    return "inference" if mode.inference else "no_grad"
