@@ -32,15 +32,26 @@ from tatamu.autograd import (
 )
 from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from tatamu.creation import (
+    arange,
+    as_tensor,
+    asarray,
     empty,
     empty_like,
     empty_permuted,
     empty_strided,
     eye,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
     full,
     full_like,
+    linspace,
+    logspace,
     ones,
     ones_like,
+    range,
+    scalar_tensor,
+    tensor,
     zeros,
     zeros_like,
 )
@@ -64,15 +75,6 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.dtypes import promote as promote_types
-from tatamu.from_data import (
-    as_tensor,
-    asarray,
-    from_dlpack,
-    from_numpy,
-    frombuffer,
-    scalar_tensor,
-    tensor,
-)
 from tatamu.functions import (
     algebra,
     gathering,
@@ -130,7 +132,6 @@ from tatamu.random import (
     set_rng_state,
 )
 from tatamu.random.generator import Generator
-from tatamu.sequences import arange, linspace, logspace, range
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tatamu import dtypes
-from tatamu.creation import default_dtype, leaf, must_be_plain, must_be_type
 from tatamu.dtypes import DType
+from tatamu.filled import default_dtype, leaf, must_be_plain, must_be_type
 from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.cast import cast
 from tatamu.ops.op import apply

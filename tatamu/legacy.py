@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tatamu import dtypes, naming
-from tatamu.creation import blank, default_dtype, shape_of
 from tatamu.dtypes import DType
+from tatamu.filled import blank, default_dtype, shape_of
 from tatamu.from_data import tensor
 from tatamu.ops.array import Array, absent, made
 from tatamu.ops.layout import Size

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from tatamu import dtypes
-from tatamu.creation import default_dtype, leaf, must_be_plain, must_be_type
 from tatamu.dtypes import DType
+from tatamu.filled import default_dtype, leaf, must_be_plain, must_be_type
 from tatamu.ops.array import Numpy, wrap
 from tatamu.tensor import Tensor
 

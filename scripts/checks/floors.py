@@ -26,6 +26,7 @@ FLOORS = (
     (
         "autograd",
         "creation",
+        "filled",
         "from_data",
         "functions",
         "legacy",

@@ -198,7 +198,7 @@ class Altering(Shaping):
         requires_grad: bool = False,
     ) -> Self:
         """A tensor with a copy of ``data``, in this dtype."""
-        from tatamu.creation import leaf
+        from tatamu.filled import leaf
         from tatamu.from_data import made_of
 
         if isinstance(data, Array):

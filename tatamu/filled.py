@@ -1,0 +1,517 @@
+"""Making tensors: empty, filled with one number, and like others."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tatamu import dtypes
+from tatamu.dtypes import DType
+from tatamu.methods.views import (
+    MemoryFormat,
+    channels_last,
+    contiguous_format,
+    preserve_format,
+)
+from tatamu.ops.array import Array, wrap
+from tatamu.ops.layout import (
+    Ints,
+    Size,
+    axis_order,
+    channels_last_strides,
+    contiguous_strides,
+    dense_strides,
+)
+from tatamu.runtime.storage import Storage
+from tatamu.tensor import Tensor
+
+__all__ = [
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "eye",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
+_PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_}
+
+
+def default_dtype() -> DType:
+    """The dtype of floating point numbers that come without one."""
+    return dtypes.float32
+
+
+def must_be_plain(name: str, device: Any, layout: Any, pin_memory: Any) -> None:
+    """torch's sentences for what tatamu has not: other devices, sparse layouts, pinned memory."""
+    place = "cpu" if device is None else str(device)
+    if place.partition(":")[0] != "cpu":
+        if place.startswith("cuda") or isinstance(device, int):
+            raise AssertionError(
+                "Torch not compiled with CUDA enabled\n"
+                "  tatamu computes on the CPU only: device='cpu', or leave it out"
+            )
+        raise RuntimeError(
+            f"Expected device 'cpu', but got {place!r}\n"
+            "  tatamu computes on the CPU only: device='cpu', or leave it out"
+        )
+    if pin_memory:
+        raise RuntimeError(
+            "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory "
+            "allocator is available on this system.\n  leave it out"
+        )
+    if layout is not None and "strided" not in str(layout):
+        raise NotImplementedError(f"{name}(): tatamu has no tensors of layout {layout}")
+
+
+def must_be_type(name: str, dtype: Any) -> Any:
+    """``dtype`` itself or None; Python's float, int and bool as theirs. TypeError for others."""
+    if dtype is None or isinstance(dtype, DType):
+        return dtype
+    if isinstance(dtype, type) and dtype in _PYTHON_TYPES:
+        return _PYTHON_TYPES[dtype]
+    raise TypeError(
+        f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}\n"
+        "  write torch.float32, torch.int64 and so on, without quotes"
+    )
+
+
+def leaf(out: Any, requires_grad: bool) -> Tensor:
+    """``out`` as a leaf that may require a gradient. RuntimeError for integers that are to."""
+    if requires_grad:
+        if not out.dtype.is_floating_point:
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients\n"
+                f"  it is {out.dtype}: write 1. for 1, or give dtype=torch.float32"
+            )
+        out._requires_grad = True
+    return out  # type: ignore[no-any-return]
+
+
+def shape_of(name: str, size: tuple[Any, ...]) -> Size:
+    """``f(2, 3)`` and ``f((2, 3))`` alike, checked, with torch's sentences."""
+    if not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    wrapped = len(size) == 1 and isinstance(size[0], Sequence) and not isinstance(size[0], str)
+    listed = tuple(size[0]) if wrapped else size
+    sizes = []
+    for place, n in enumerate(listed, 1):
+        try:
+            if isinstance(n, (bool, np.bool_)):
+                raise TypeError
+            sizes.append(operator.index(n))
+        except TypeError:
+            if place == 1 and not wrapped:
+                raise TypeError(
+                    f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
+                    f"{type(n).__name__}"
+                ) from None
+            raise TypeError(
+                f"{name}(): argument 'size' failed to unpack the object at pos {place} with error "
+                f'"type must be tuple of ints,but got {type(n).__name__}"'
+            ) from None
+    if min(sizes, default=0) < 0:
+        if name == "zeros":
+            raise RuntimeError(
+                f"zeros: Dimension size must be non-negative.\n  it is to be {sizes}"
+            )
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {sizes}")
+    return Size(sizes)
+
+
+def blank(shape: Ints, dtype: DType, strides: Ints | None = None) -> Any:
+    """Memory of a shape, in C order or with strides that leave no gaps."""
+    size = Size(shape)
+    storage = Storage(size.numel() * dtype.itemsize)
+    return Tensor(storage, 0, size, strides or contiguous_strides(size), dtype)
+
+
+def _filled(shape: Ints, value: Any, dtype: DType, strides: Ints | None = None) -> Any:
+    out = blank(shape, dtype, strides)
+    out.array.fill(dtypes.narrow(np.asarray(value).astype(dtype.compute), dtype)[()])
+    return out
+
+
+def _put(out: Any, made: Any, requires_grad: bool) -> Tensor:
+    return leaf(made, requires_grad) if out is None else out.copy_(made)
+
+
+def empty(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: MemoryFormat = contiguous_format,
+    **named: Any,
+) -> Tensor:
+    """A tensor whose memory holds whatever it held before.
+
+    RuntimeError, with torch's sentences, for negative sizes and other devices than the CPU.
+
+    >>> empty(2, 3).shape
+    tatamu.Size([2, 3])
+    """
+    must_be_plain("empty", device, layout, pin_memory)
+    shape = shape_of("empty", _sizes("empty", size, named))
+    kind = must_be_type("empty", dtype) or default_dtype()
+    return _put(out, blank(shape, kind, _ordered(shape, memory_format)), requires_grad)
+
+
+def _sizes(name: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The sizes, which may be given as ``size=`` too."""
+    for key in named:
+        if key != "size" or size:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+    return (named["size"],) if named else size
+
+
+def _ordered(shape: Ints, memory_format: MemoryFormat) -> Ints | None:
+    """Strides of a memory order."""
+    if memory_format is channels_last:
+        if len(shape) != 4:
+            raise RuntimeError(
+                "required rank 4 tensor to use channels_last format\n"
+                f"  the sizes are {list(shape)}: batch, channels, height and width"
+            )
+        return channels_last_strides(shape)
+    if memory_format is preserve_format:
+        raise RuntimeError(
+            "unsupported memory format Preserve\n  there is no order yet that could be preserved"
+        )
+    return None
+
+
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """Memory of a shape whose neighbours lie ``stride`` elements apart along each axis."""
+    must_be_plain("empty_strided", device, layout, pin_memory)
+    shape = shape_of("empty_strided", (size,))
+    strides = tuple(operator.index(n) for n in stride)
+    if len(shape) != len(strides):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(strides)})"
+        )
+    if min(strides, default=0) < 0:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(strides)}\n  strides cannot be negative"
+        )
+    kind = must_be_type("empty_strided", dtype) or default_dtype()
+    extent = 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    storage = Storage(extent * kind.itemsize if shape.numel() else 0)
+    return leaf(Tensor(storage, 0, shape, strides, kind), requires_grad)
+
+
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """Memory of a shape whose axes lie, from the slowest to the fastest, in the order given."""
+    shape = shape_of("empty_permuted", (size,))
+    strides = dense_strides(shape, reversed(tuple(physical_layout)))
+    return empty_strided(
+        shape,
+        strides,
+        dtype=dtype,
+        layout=layout,
+        device=device,
+        requires_grad=requires_grad,
+        pin_memory=pin_memory,
+    )
+
+
+def full(
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """A tensor of one number, whose kind gives the dtype.
+
+    >>> full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
+    must_be_plain("full", device, layout, pin_memory)
+    if not isinstance(size, Sequence):
+        raise TypeError(
+            "full(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{type(size).__name__}\n  full((2, 3), value), with the sizes in brackets"
+        )
+    value, own = _value("full", fill_value)
+    kind = must_be_type("full", dtype) or own
+    return _put(out, _filled(shape_of("full", (size,)), value, kind), requires_grad)
+
+
+def _value(name: str, value: Any) -> tuple[Any, DType]:
+    """A number to fill with, and the dtype it asks for."""
+    if isinstance(value, Array):
+        return dtypes.widen(value.array, value.dtype).item(), value.dtype
+    if isinstance(value, (bool, np.bool_)):
+        return value, dtypes.bool_
+    if isinstance(value, (int, np.integer)):
+        return value, dtypes.int64
+    if isinstance(value, (float, np.floating)):
+        return value, default_dtype()
+    raise TypeError(
+        f"{name}(): argument 'fill_value' (position 2) must be Number, not {type(value).__name__}"
+    )
+
+
+def zeros(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    **named: Any,
+) -> Tensor:
+    """A tensor of zeros.
+
+    RuntimeError, with torch's sentences, for negative sizes and other devices than the CPU.
+
+    >>> zeros(2, 3).shape
+    tatamu.Size([2, 3])
+    """
+    must_be_plain("zeros", device, layout, pin_memory)
+    kind = must_be_type("zeros", dtype) or default_dtype()
+    shape = shape_of("zeros", _sizes("zeros", size, named))
+    return _put(out, _filled(shape, 0, kind), requires_grad)
+
+
+def ones(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    **named: Any,
+) -> Tensor:
+    """A tensor of ones.
+
+    RuntimeError, with torch's sentences, for negative sizes and other devices than the CPU.
+
+    >>> ones(2, 3).shape
+    tatamu.Size([2, 3])
+    """
+    must_be_plain("ones", device, layout, pin_memory)
+    kind = must_be_type("ones", dtype) or default_dtype()
+    shape = shape_of("ones", _sizes("ones", size, named))
+    return _put(out, _filled(shape, 1, kind), requires_grad)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+) -> Tensor:
+    """A matrix of ``n`` rows and ``m`` (``n``) columns with ones on its diagonal.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    must_be_plain("eye", device, layout, pin_memory)
+    kind = must_be_type("eye", dtype) or default_dtype()
+    for name, count in (("n", n), ("m", m)):
+        if count is not None and count < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
+    made = wrap(dtypes.narrow(np.eye(n, m, dtype=kind.compute), kind), kind)
+    return _put(out, made, requires_grad)
+
+
+def _preserved(x: Array, memory_format: MemoryFormat) -> Ints | None:
+    """Strides for a tensor like ``x``: its order without gaps, unless another is asked for.
+
+    Axes that are broadcast or have gaps keep their order by stride, as in torch.
+    """
+    shape: Ints = x.shape
+    strides: Ints = x.strides
+    if memory_format is not preserve_format:
+        return _ordered(shape, memory_format)
+    if 0 in shape:
+        return None
+    if axis_order(shape, strides) is not None:
+        return strides  # those of axes of one, too, stay as they are
+    return _by_stride(shape, strides)
+
+
+def _by_stride(shape: Ints, strides: Ints) -> Ints:
+    """Gapless strides whose axes are ordered as ``strides`` order them; those of 0 do not tell."""
+    order: list[int] = []
+    for axis in reversed(range(len(shape))):
+        at = len(order)
+        for place in reversed(range(len(order))):
+            other = order[place]
+            if not strides[axis] or not strides[other]:
+                continue
+            if strides[axis] < strides[other]:
+                at = place
+            elif strides[axis] > strides[other]:
+                break
+        order.insert(at, axis)
+    return dense_strides(shape, order)
+
+
+def _like(
+    name: str,
+    x: Any,
+    value: Any,
+    dtype: Any,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    pin_memory: Any,
+    memory_format: MemoryFormat | None,
+) -> Tensor:
+    if not isinstance(x, Array):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}\n"
+            "  torch.tensor(...) or torch.from_numpy(...) makes one"
+        )
+    must_be_plain(name, device, layout, pin_memory)
+    kind = must_be_type(name, dtype) or x.dtype
+    strides = _preserved(x, memory_format or preserve_format)
+    made = blank(x.shape, kind, strides)
+    if value is not None:
+        filling = np.asarray(value).astype(kind.compute)
+        made.array.fill(dtypes.narrow(filling, kind)[()])
+    return leaf(made, requires_grad)
+
+
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:
+    """Zeros of the shape, dtype and memory order of another tensor."""
+    return _like(
+        "zeros_like",
+        input,
+        0,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
+
+
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:
+    """Ones of the shape, dtype and memory order of another tensor."""
+    return _like(
+        "ones_like",
+        input,
+        1,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
+
+
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:
+    """One number in the shape, dtype and memory order of another tensor."""
+    return _like(
+        "full_like",
+        input,
+        _value("full_like", fill_value)[0],
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
+
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool | None = False,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:
+    """Memory like that of another tensor, with whatever it held before."""
+    return _like(
+        "empty_like",
+        input,
+        None,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
