@@ -17,8 +17,10 @@ from tatamu import (
     linalg,
     nn,
     ops,
+    optim,
     random,
     return_types,
+    utils,
     version,
 )
 from tatamu.autograd import (
@@ -209,6 +211,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "optim",
     "packed_memory",
     "preserve_format",
     "profile",
@@ -230,6 +233,7 @@ __all__ = [
     "tune",
     "uint8",
     "uninstall",
+    "utils",
     "version",
     "workspace_limit",
     "zeros",

@@ -159,7 +159,7 @@ def test_modules_of_activations_call_their_functions() -> None:
         (nn.PReLU(dtype=tatamu.float64), lambda x: F.leaky_relu(x, 0.25)),
         (nn.PixelUnshuffle(1), lambda x: F.pixel_unshuffle(x, 1)),
         (nn.PixelShuffle(1), lambda x: F.pixel_shuffle(x, 1)),
-        (nn.UpsamplingNearest2d(3), lambda x: F.upsample(x, 3)),
+        (nn.UpsamplingNearest2d(3), lambda x: F.interpolate(x, 3)),
     ]  # fmt: skip
     for module, function in pairs:
         given = x.unsqueeze(0) if isinstance(module, nn.Upsample) else x

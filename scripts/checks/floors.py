@@ -17,7 +17,7 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
-    ("errors", "language", "naming", "pitfalls", "dtypes", "version", "data"),
+    ("errors", "language", "lazy", "naming", "pitfalls", "dtypes", "version", "data"),
     ("geometry",),
     ("stage",),
     ("kernels",),
@@ -39,7 +39,7 @@ FLOORS = (
         "sequences",
         "tensor",
     ),
-    ("nn",),
+    ("nn", "optim"),
     ("utils",),
     ("learn",),
     ("backends", "cuda", "interop", "jit"),
