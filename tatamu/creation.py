@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from tatamu.filled import (
     empty,
-    empty_like,
     empty_permuted,
     empty_strided,
     eye,
     full,
-    full_like,
     ones,
-    ones_like,
     zeros,
-    zeros_like,
 )
+from tatamu.filled_like import empty_like, full_like, ones_like, zeros_like
 from tatamu.from_data import (
     as_tensor,
     asarray,

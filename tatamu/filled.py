@@ -1,4 +1,4 @@
-"""Making tensors: empty, filled with one number, and like others."""
+"""Making tensors: empty, or filled with one number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tatamu.ops.array import Array, wrap
 from tatamu.ops.layout import (
     Ints,
     Size,
-    axis_order,
     channels_last_strides,
     contiguous_strides,
     dense_strides,
@@ -30,16 +29,12 @@ from tatamu.tensor import Tensor
 
 __all__ = [
     "empty",
-    "empty_like",
     "empty_permuted",
     "empty_strided",
     "eye",
     "full",
-    "full_like",
     "ones",
-    "ones_like",
     "zeros",
-    "zeros_like",
 ]
 
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_}
@@ -165,7 +160,7 @@ def empty(
     must_be_plain("empty", device, layout, pin_memory)
     shape = shape_of("empty", _sizes("empty", size, named))
     kind = must_be_type("empty", dtype) or default_dtype()
-    return _put(out, blank(shape, kind, _ordered(shape, memory_format)), requires_grad)
+    return _put(out, blank(shape, kind, ordered(shape, memory_format)), requires_grad)
 
 
 def _sizes(name: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -176,7 +171,7 @@ def _sizes(name: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any
     return (named["size"],) if named else size
 
 
-def _ordered(shape: Ints, memory_format: MemoryFormat) -> Ints | None:
+def ordered(shape: Ints, memory_format: MemoryFormat) -> Ints | None:
     """Strides of a memory order."""
     if memory_format is channels_last:
         if len(shape) != 4:
@@ -269,12 +264,12 @@ def full(
             "full(): argument 'size' (position 1) must be tuple of ints, not "
             f"{type(size).__name__}\n  full((2, 3), value), with the sizes in brackets"
         )
-    value, own = _value("full", fill_value)
+    value, own = number_and_dtype("full", fill_value)
     kind = must_be_type("full", dtype) or own
     return _put(out, _filled(shape_of("full", (size,)), value, kind), requires_grad)
 
 
-def _value(name: str, value: Any) -> tuple[Any, DType]:
+def number_and_dtype(name: str, value: Any) -> tuple[Any, DType]:
     """A number to fill with, and the dtype it asks for."""
     if isinstance(value, Array):
         return dtypes.widen(value.array, value.dtype).item(), value.dtype
@@ -359,159 +354,3 @@ def eye(
             raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
     made = wrap(dtypes.narrow(np.eye(n, m, dtype=kind.compute), kind), kind)
     return _put(out, made, requires_grad)
-
-
-def _preserved(x: Array, memory_format: MemoryFormat) -> Ints | None:
-    """Strides for a tensor like ``x``: its order without gaps, unless another is asked for.
-
-    Axes that are broadcast or have gaps keep their order by stride, as in torch.
-    """
-    shape: Ints = x.shape
-    strides: Ints = x.strides
-    if memory_format is not preserve_format:
-        return _ordered(shape, memory_format)
-    if 0 in shape:
-        return None
-    if axis_order(shape, strides) is not None:
-        return strides  # those of axes of one, too, stay as they are
-    return _by_stride(shape, strides)
-
-
-def _by_stride(shape: Ints, strides: Ints) -> Ints:
-    """Gapless strides whose axes are ordered as ``strides`` order them; those of 0 do not tell."""
-    order: list[int] = []
-    for axis in reversed(range(len(shape))):
-        at = len(order)
-        for place in reversed(range(len(order))):
-            other = order[place]
-            if not strides[axis] or not strides[other]:
-                continue
-            if strides[axis] < strides[other]:
-                at = place
-            elif strides[axis] > strides[other]:
-                break
-        order.insert(at, axis)
-    return dense_strides(shape, order)
-
-
-def _like(
-    name: str,
-    x: Any,
-    value: Any,
-    dtype: Any,
-    layout: Any,
-    device: Any,
-    requires_grad: bool,
-    pin_memory: Any,
-    memory_format: MemoryFormat | None,
-) -> Tensor:
-    if not isinstance(x, Array):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}\n"
-            "  torch.tensor(...) or torch.from_numpy(...) makes one"
-        )
-    must_be_plain(name, device, layout, pin_memory)
-    kind = must_be_type(name, dtype) or x.dtype
-    strides = _preserved(x, memory_format or preserve_format)
-    made = blank(x.shape, kind, strides)
-    if value is not None:
-        filling = np.asarray(value).astype(kind.compute)
-        made.array.fill(dtypes.narrow(filling, kind)[()])
-    return leaf(made, requires_grad)
-
-
-def zeros_like(
-    input: Tensor,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool | None = False,
-    memory_format: MemoryFormat | None = None,
-) -> Tensor:
-    """Zeros of the shape, dtype and memory order of another tensor."""
-    return _like(
-        "zeros_like",
-        input,
-        0,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
-
-
-def ones_like(
-    input: Tensor,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool | None = False,
-    memory_format: MemoryFormat | None = None,
-) -> Tensor:
-    """Ones of the shape, dtype and memory order of another tensor."""
-    return _like(
-        "ones_like",
-        input,
-        1,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
-
-
-def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool | None = False,
-    memory_format: MemoryFormat | None = None,
-) -> Tensor:
-    """One number in the shape, dtype and memory order of another tensor."""
-    return _like(
-        "full_like",
-        input,
-        _value("full_like", fill_value)[0],
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
-
-
-def empty_like(
-    input: Tensor,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool | None = False,
-    memory_format: MemoryFormat | None = None,
-) -> Tensor:
-    """Memory like that of another tensor, with whatever it held before."""
-    return _like(
-        "empty_like",
-        input,
-        None,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )

@@ -27,6 +27,7 @@ FLOORS = (
         "autograd",
         "creation",
         "filled",
+        "filled_like",
         "from_data",
         "functions",
         "legacy",
