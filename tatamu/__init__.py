@@ -7,7 +7,7 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tatamu import (
     autograd,
@@ -15,6 +15,7 @@ from tatamu import (
     cuda,
     jit,
     linalg,
+    missing,
     nn,
     ops,
     optim,
@@ -57,7 +58,9 @@ from tatamu.creation import (
     zeros,
     zeros_like,
 )
+from tatamu.device import device
 from tatamu.dtypes import DType as dtype
+from tatamu.dtypes import Layout as layout
 from tatamu.dtypes import (
     bfloat16,
     float16,
@@ -67,6 +70,7 @@ from tatamu.dtypes import (
     int16,
     int32,
     int64,
+    strided,
     uint8,
 )
 from tatamu.dtypes import bool_ as bool
@@ -76,28 +80,35 @@ from tatamu.dtypes import float64 as double
 from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
-from tatamu.dtypes import promote as promote_types
 from tatamu.functions import (
     algebra,
+    arithmetic,
+    elementary,
     gathering,
     joining,
+    logic,
     maths,
     ordering,
     reductions,
     statistics,
+    types,
     views,
 )
 from tatamu.functions import dropout as dropout_functions
 from tatamu.functions import random as random_functions
 from tatamu.functions.algebra import *
+from tatamu.functions.arithmetic import *
 from tatamu.functions.dropout import *
+from tatamu.functions.elementary import *
 from tatamu.functions.gathering import *
 from tatamu.functions.joining import *
+from tatamu.functions.logic import *
 from tatamu.functions.maths import *
 from tatamu.functions.ordering import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.statistics import *
+from tatamu.functions.types import *
 from tatamu.functions.views import *
 from tatamu.interop import from_torch, install, uninstall
 from tatamu.legacy import (
@@ -163,6 +174,7 @@ __all__ = [
     "contiguous_format",
     "cuda",
     "default_generator",
+    "device",
     "double",
     "dtype",
     "einsum",
@@ -201,6 +213,7 @@ __all__ = [
     "is_inference",
     "is_inference_mode_enabled",
     "jit",
+    "layout",
     "linalg",
     "linspace",
     "logspace",
@@ -215,7 +228,6 @@ __all__ = [
     "packed_memory",
     "preserve_format",
     "profile",
-    "promote_types",
     "random",
     "range",
     "return_types",
@@ -229,6 +241,7 @@ __all__ = [
     "set_winograd",
     "set_workspace_limit",
     "short",
+    "strided",
     "tensor",
     "tune",
     "uint8",
@@ -240,7 +253,10 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += algebra.__all__
+__all__ += arithmetic.__all__
 __all__ += dropout_functions.__all__
+__all__ += elementary.__all__
+__all__ += logic.__all__
 __all__ += gathering.__all__
 __all__ += joining.__all__
 __all__ += maths.__all__
@@ -248,7 +264,12 @@ __all__ += ordering.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += statistics.__all__
+__all__ += types.__all__
 __all__ += views.__all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch", __name__)
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

@@ -42,7 +42,7 @@ _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_}
 
 def default_dtype() -> DType:
     """The dtype of floating point numbers that come without one."""
-    return dtypes.float32
+    return dtypes.get_default_dtype()
 
 
 def must_be_plain(name: str, device: Any, layout: Any, pin_memory: Any) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-from tatamu import dtypes, naming, printing
-from tatamu.dtypes import DType
+from tatamu import missing, naming, printing
 from tatamu.methods.algebra import Algebra
 from tatamu.methods.altering import Altering
 from tatamu.methods.differentiable import Differentiable
@@ -14,9 +13,9 @@ from tatamu.methods.maths import Maths
 from tatamu.methods.ordering import Ordering
 from tatamu.methods.random import Random
 from tatamu.methods.statistics import Statistics
+from tatamu.methods.types import Types
 from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
 from tatamu.ops.array import Array, made
-from tatamu.ops.cast import cast
 from tatamu.ops.inplace import refresh
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
@@ -27,7 +26,9 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Altering, Random, Differentiable):
+class Tensor(
+    Interop, Maths, Types, Ordering, Statistics, Algebra, Altering, Random, Differentiable
+):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -51,6 +52,9 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Altering, Random, Di
         refresh(self)
         return printing.describe(self)
 
+    def __dir__(self) -> list[str]:
+        return missing.present(type(self), object.__dir__(self))
+
     # ---- memory ----
 
     @property
@@ -72,7 +76,7 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Altering, Random, Di
         self.strides = value.strides
         self._array = value._array
 
-    # ---- copies and dtypes ----
+    # ---- copies ----
 
     def clone(self, *, memory_format: MemoryFormat = preserve_format) -> Self:
         """A copy, in the same memory order unless another is asked for."""
@@ -83,85 +87,6 @@ class Tensor(Interop, Maths, Ordering, Statistics, Algebra, Altering, Random, Di
             return copied(self)
         return apply(clone, None, self)
 
-    def to(self, *targets: Any, **options: Any) -> Self:
-        """Another dtype or memory order. The device can only be the CPU.
-
-        >>> import tatamu
-        >>> tatamu.tensor([1.7]).to(tatamu.int32)
-        tensor([1], dtype=tatamu.int32)
-        """
-        x = self
-        for target in (*targets, options.get("dtype"), options.get("device")):
-            if isinstance(target, DType):
-                x = cast(x, target)
-            elif isinstance(target, Array):
-                x = cast(x, target.dtype)
-            elif target is not None and not isinstance(target, bool) and str(target) != "cpu":
-                raise RuntimeError(
-                    f"Expected device 'cpu', but got {target!r}\n"
-                    "  tatamu computes on the CPU only: .to('cpu'), or leave it out"
-                )
-        memory_format = options.get("memory_format", preserve_format)
-        return x if memory_format is preserve_format else x.contiguous(memory_format)
-
-    def type(self, dtype: DType) -> Self:
-        """Another dtype."""
-        return cast(self, dtype)
-
-    def type_as(self, other: Array) -> Self:
-        """The dtype of another tensor."""
-        return cast(self, other.dtype)
-
-    def float(self) -> Self:
-        """As float32."""
-        return cast(self, dtypes.float32)
-
-    def double(self) -> Self:
-        """As float64."""
-        return cast(self, dtypes.float64)
-
-    def half(self) -> Self:
-        """As float16."""
-        return cast(self, dtypes.float16)
-
-    def bfloat16(self) -> Self:
-        """As bfloat16."""
-        return cast(self, dtypes.bfloat16)
-
-    def long(self) -> Self:
-        """As int64."""
-        return cast(self, dtypes.int64)
-
-    def int(self) -> Self:
-        """As int32."""
-        return cast(self, dtypes.int32)
-
-    def bool(self) -> Self:
-        """As truth values."""
-        return cast(self, dtypes.bool_)
-
-    def cpu(self) -> Self:
-        """The tensor itself: there is no other device."""
-        return self
-
-    def is_floating_point(self) -> Any:
-        """Whether the dtype is a floating-point one."""
-        return self.dtype.is_floating_point
-
-    def element_size(self) -> Any:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def itemsize(self) -> Any:
-        """Bytes per element."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> Any:
-        """Bytes of all elements."""
-        return self.shape.numel() * self.dtype.itemsize
-
 
 def copied(x: T) -> T:
     """A copy that lies as ``x`` does."""
@@ -171,3 +96,4 @@ def copied(x: T) -> T:
 
 
 made.type = Tensor
+missing.mark(Tensor, "torch.Tensor")

@@ -17,7 +17,19 @@ PACKAGE = "tatamu"
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
-    ("errors", "language", "lazy", "naming", "pitfalls", "dtypes", "version", "data"),
+    (
+        "errors",
+        "language",
+        "lazy",
+        "naming",
+        "pitfalls",
+        "dtypes",
+        "device",
+        "cuda",
+        "missing",
+        "version",
+        "data",
+    ),
     ("geometry",),
     ("stage",),
     ("kernels",),

@@ -1,5 +1,8 @@
 """Layers: they hold state and call ``nn.functional``."""
 
+from typing import TYPE_CHECKING
+
+from tatamu import missing
 from tatamu.nn import functional, init
 from tatamu.nn.activation import (
     CELU,
@@ -247,3 +250,6 @@ __all__ = [
     "functional",
     "init",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn", __name__)

@@ -1,5 +1,8 @@
 """The layers as functions, with torch's signatures: ``import tatamu.nn.functional as F``."""
 
+from typing import TYPE_CHECKING
+
+from tatamu import missing
 from tatamu.geometry.arguments import Ints
 from tatamu.nn.functional.activation import (
     celu,
@@ -241,3 +244,6 @@ __all__ = [
     "upsample_bilinear",
     "upsample_nearest",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn.functional", __name__)
