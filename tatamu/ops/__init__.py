@@ -8,6 +8,7 @@ from tatamu.ops import (
     arithmetic,
     avg_pool,
     batch_norm,
+    blocks,
     cast,
     clamp,
     comparison,
@@ -17,6 +18,7 @@ from tatamu.ops import (
     diagonal,
     elementary,
     elu,
+    embedding,
     expand,
     factors,
     gelu,
@@ -66,6 +68,7 @@ from tatamu.ops import (
     triples,
     turned,
     var,
+    weight_norm,
     windows,
 )
 from tatamu.ops.op import Call, Event, Kernel, Op, Ran, Runner, registry, watching
@@ -80,6 +83,7 @@ __all__ = [
     "arithmetic",
     "avg_pool",
     "batch_norm",
+    "blocks",
     "cast",
     "clamp",
     "comparison",
@@ -89,6 +93,7 @@ __all__ = [
     "diagonal",
     "elementary",
     "elu",
+    "embedding",
     "expand",
     "factors",
     "gelu",
@@ -140,5 +145,6 @@ __all__ = [
     "turned",
     "var",
     "watching",
+    "weight_norm",
     "windows",
 ]
