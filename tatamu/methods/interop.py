@@ -169,7 +169,7 @@ class Interop(Array):
 
     # ---- copies ----
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Tensors over one memory stay so in one pickle; a copy by ``copy.copy`` shares it."""
         geometry = (self.offset, tuple(self.shape), self.strides, self.dtype)
         return _rebuilt, (type(self), self.storage, *geometry, self._requires_grad)
