@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import re
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tatamu
 from tatamu.interop import keras
 from tatamu.interop.keras import layers
 from tatamu.interop.keras import tensorflow as tf
@@ -336,3 +339,26 @@ def test_metrics() -> None:
     mean = keras.metrics.Mean()
     mean.update_state([1.0, 3.0])
     assert float(mean.result()) == 2.0
+
+
+def test_the_names_under_which_scripts_import_them() -> None:
+    with tatamu.install():
+        from tensorflow.keras.layers import Conv2D  # type: ignore[import-not-found]
+
+        tensorflow = importlib.import_module("tensorflow")
+        assert Conv2D is layers.Conv2D is tensorflow.keras.layers.Conv2D
+        assert importlib.import_module("keras.utils").to_categorical is keras.utils.to_categorical
+        assert tensorflow.__version__ > "2.1"
+        printed = str(tensorflow.squeeze(tensorflow.constant([[1.0]])))
+    assert printed == "tf.Tensor(1.0, shape=(), dtype=float32)"
+    assert "tensorflow" not in sys.modules
+
+
+def test_a_keras_that_is_imported_already_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ModuleType("keras")
+    monkeypatch.setitem(sys.modules, "keras", real)
+    with tatamu.install() as done:
+        assert done.did
+        assert importlib.import_module("keras") is real
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("keras.layers")

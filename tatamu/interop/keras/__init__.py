@@ -28,8 +28,6 @@ from tatamu.interop.keras.models import Input, Model, Sequential
 constraints = regularizers
 models = layers.models
 
-__version__ = "3.15.1"
-
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "Variable", "activations", "backend", "callbacks",
     "constraints", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",

@@ -10,6 +10,7 @@ import numpy as np
 
 from tatamu import creation
 from tatamu.functions import joining
+from tatamu.functions import random as drawing
 from tatamu.interop.keras import activations
 from tatamu.interop.keras.conv import in_front
 from tatamu.interop.keras.layer import Variable
@@ -23,7 +24,6 @@ Tensor = EagerTensor
 float16, float32, float64 = DTYPES["float16"], DTYPES["float32"], DTYPES["float64"]
 int8, int16, int32, int64 = (DTYPES[f"int{bits}"] for bits in (8, 16, 32, 64))
 uint8 = DTYPES["uint8"]
-__version__ = "2.21.0"
 
 
 def constant(value_: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> EagerTensor:
@@ -232,7 +232,7 @@ def _uniform(
     shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32", seed: Any = None
 ) -> EagerTensor:
     """Evenly distributed numbers; not TensorFlow's bits."""
-    drawn = creation.rand(_sizes(shape), dtype=own_dtype(dtype))
+    drawn = drawing.rand(_sizes(shape), dtype=own_dtype(dtype))
     return EagerTensor(drawn * (maxval - minval) + minval)
 
 
@@ -240,7 +240,7 @@ def _normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Any = None
 ) -> EagerTensor:
     """Normally distributed numbers; not TensorFlow's bits."""
-    return EagerTensor(creation.randn(_sizes(shape), dtype=own_dtype(dtype)) * stddev + mean)
+    return EagerTensor(drawing.randn(_sizes(shape), dtype=own_dtype(dtype)) * stddev + mean)
 
 
 random = SimpleNamespace(uniform=_uniform, normal=_normal, set_seed=manual_seed)

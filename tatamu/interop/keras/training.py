@@ -193,7 +193,7 @@ class Trained(Layer):
         pairs = zip(gradients, variables, strict=True)
         known = [(g.numpy(), v) for g, v in pairs if g is not None]
         optimizer.apply([g for g, _ in known], [v for _, v in known])
-        mean.add(np.full(len(batch), float(total.detach())))
+        mean.add(np.full(len(batch), total.item()))
         return out.detach().numpy()
 
     def _followed(self, loss: losses.Loss, y: Any, begin: bool) -> list[metrics.Metric]:
@@ -221,7 +221,7 @@ class Trained(Layer):
                 cost = loss.total(raw(value(batch.y)), out, weights)
                 for penalty in self.penalties():
                     cost = cost + penalty
-            mean.add(np.full(len(batch), float(cost)))
+            mean.add(np.full(len(batch), cost.item()))
             y = out.numpy()
             followed = self._followed(loss, y, begin=index == 0)
             for metric in followed:

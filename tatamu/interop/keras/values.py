@@ -189,10 +189,10 @@ class EagerTensor:
         return bool(self.own)
 
     def __float__(self) -> float:
-        return float(self.own)
+        return float(self.own.detach())
 
     def __int__(self) -> int:
-        return int(self.own)
+        return int(self.own.detach())
 
     def __index__(self) -> int:
         return self.own.__index__()
