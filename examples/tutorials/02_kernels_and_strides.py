@@ -46,7 +46,9 @@ except RuntimeError as error:
 # With stride=2 the layer computes every second output, in both directions. So this must hold:
 conv = nn.Conv2d(3, 4, 3)
 strided = F.conv2d(x, conv.weight, conv.bias, stride=2)
-print("stride 2 picks every second one:", torch.allclose(conv(x)[:, :, ::2, ::2], strided, atol=1e-6))
+print(
+    "stride 2 picks every second one:", torch.allclose(conv(x)[:, :, ::2, ::2], strided, atol=1e-6)
+)
 for s in (1, 2, 3, 4, 5, 7, 16):
     y = F.conv2d(x, conv.weight, conv.bias, stride=s)
     rest = (280 - 3) % s, (300 - 3) % s
@@ -70,5 +72,10 @@ print(F.conv2d(small, blur, stride=3))
 one = nn.Conv2d(16, 16, 5, padding=2)
 two = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1))
 for name, net in (("one 5x5", one), ("two 3x3", two)):
-    print(name, sum(p.numel() for p in net.parameters()), "parameters,", net(torch.rand(1, 16, 9, 9)).shape)
+    print(
+        name,
+        sum(p.numel() for p in net.parameters()),
+        "parameters,",
+        net(torch.rand(1, 16, 9, 9)).shape,
+    )
 print(two)

@@ -17,8 +17,13 @@ class SmallVGG(nn.Module):
     def __init__(self, num_classes=1000):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-            nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
         )
         self.avgpool = nn.AdaptiveAvgPool2d((2, 2))
         self.classifier = nn.Sequential(
@@ -121,7 +126,9 @@ fitting = {k: v for k, v in pretrained.items() if k in own and v.shape == own[k]
 print(len(fitting), "/", len(own), target.load_state_dict(fitting, strict=False))
 print(torch.equal(target.features[0].weight, pretrained["features.0.weight"]))
 renamed = {"module." + k: v for k, v in fitting.items()}  # DataParallel で保存した重みはこうなる
-print(target.load_state_dict({k.removeprefix("module."): v for k, v in renamed.items()}, strict=False))
+print(
+    target.load_state_dict({k.removeprefix("module."): v for k, v in renamed.items()}, strict=False)
+)
 try:
     target.load_state_dict(renamed)
 except RuntimeError as error:

@@ -80,7 +80,7 @@ print(again.size, again.mode, np.array_equal(np.array(again), array))
 print(x.mul(255).byte().permute(1, 2, 0).numpy()[0, 0], "truncates;", array[0, 0], "was there")
 
 # ---- 6. Feature maps as pictures ---------------------------------------------------------------
-crop = x[:, 60:188, 130:258].unsqueeze(0)
+crop = x[:, 60:124, 160:224].unsqueeze(0)
 edges = torch.tensor(
     [
         [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]],
@@ -102,7 +102,7 @@ grid = make_grid(maps.transpose(0, 1), nrow=2, normalize=True, scale_each=True, 
 print("grid", tuple(grid.shape))
 save_image(grid, "grid.png")
 save_image(crop, "crop.png")
-print(Image.open("grid.png").size, Image.open("crop.png").getpixel((64, 64)))
+print(Image.open("grid.png").size, Image.open("crop.png").getpixel((32, 32)))
 
 # What happens to negative numbers in to_pil_image:
 wrapped = to_pil_image(torch.tensor([[[-0.5, 0.0, 0.5, 1.0]]]))

@@ -21,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, ordered_like, sized
+from tatamu.ops.layout import Ints, Size, contiguous_strides, followed, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -242,21 +242,6 @@ def watching(watcher: Callable[[Event], object]) -> Iterator[None]:
         local.watchers = before
 
 
-def _followed(call: Call, out: Out) -> Ints:
-    """The inputs whose layout, other than C order, an output lies in."""
-    if out.strides is None:
-        return ()
-    layouts = enumerate(zip(call.shapes, call.strides, strict=True))
-    return tuple(
-        [
-            index
-            for index, (shape, strides) in layouts
-            if shape is not None and strides is not None and len(shape) == len(out.shape)
-            if ordered_like(shape, strides, out.shape) == out.strides
-        ]
-    )
-
-
 class Plan:
     """A Call worked out: its outputs, and the runner that fills them (None: the reference)."""
 
@@ -276,7 +261,7 @@ class Plan:
             )
             for out in outs
         ]
-        self.follows = _followed(call, outs[0])
+        self.follows = followed(call.shapes, call.strides, outs[0].shape, outs[0].strides)
         self.many = len(outs) > 1
         self.runner: Runner | None = None
         reasons = []
