@@ -9,7 +9,7 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import Any
 
-from tatamu import autograd, nn, ops, random
+from tatamu import autograd, backends, cuda, jit, nn, ops, random, version
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -62,6 +62,7 @@ from tatamu.functions.maths import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
 from tatamu.functions.views import *
+from tatamu.interop import from_torch, install, uninstall
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -85,6 +86,7 @@ from tatamu.random import (
 )
 from tatamu.random.generator import Generator
 from tatamu.tensor import Tensor
+from tatamu.version import OWN as __version__
 
 __all__ = [
     "Generator",
@@ -94,10 +96,12 @@ __all__ = [
     "arange",
     "as_tensor",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "channels_last",
     "contiguous_format",
+    "cuda",
     "default_generator",
     "double",
     "dtype",
@@ -112,6 +116,7 @@ __all__ = [
     "float64",
     "forget_tuned",
     "from_numpy",
+    "from_torch",
     "full",
     "full_like",
     "get_num_threads",
@@ -119,6 +124,7 @@ __all__ = [
     "half",
     "inference_mode",
     "initial_seed",
+    "install",
     "int",
     "int8",
     "int16",
@@ -129,6 +135,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "jit",
     "long",
     "manual_seed",
     "nn",
@@ -153,6 +160,8 @@ __all__ = [
     "tensor",
     "tune",
     "uint8",
+    "uninstall",
+    "version",
     "workspace_limit",
     "zeros",
     "zeros_like",
@@ -162,8 +171,6 @@ __all__ += maths.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
 __all__ += views.__all__
-
-__version__ = "0.1.0"
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

@@ -1,4 +1,4 @@
-"""The command line: `tatamu look`, `tatamu size`.
+"""The command line: `tatamu look`, `tatamu size`, `tatamu run`.
 
 Only options are read here; what they mean stands in `tatamu.lens`. The whole command is built
 after the reader's language is known, so that `--help` speaks it too; annotations are therefore
@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
 from tatamu.lens.folder import check_folder
 from tatamu.lens.layer_text import looks_like_layers
@@ -52,6 +53,13 @@ SIZE_EXAMPLES = (
     'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
     'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
 )
+RUN_EXAMPLES = (
+    "tatamu run tutorial.py",
+    "tatamu run train.py --epochs 3",
+    "tatamu run tutorial.py --look",
+    "tatamu run notebook.ipynb --out executed.ipynb",
+    "tatamu run -m package.train --epochs 3",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that has no such character
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"]:
+        given = ["run", *arrange(given[1:])]
     lang = _language(given)
     try:
         make_app(lang)(given, prog_name="tatamu")
@@ -77,7 +87,9 @@ def make_app(lang: Lang) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         help=w("help.app"),
-        epilog=_examples(w, (LOOK_EXAMPLES[0], LOOK_EXAMPLES[2], SIZE_EXAMPLES[0])),
+        epilog=_examples(
+            w, (LOOK_EXAMPLES[0], LOOK_EXAMPLES[2], SIZE_EXAMPLES[0], RUN_EXAMPLES[0])
+        ),
     )
 
     def version(wanted: bool) -> None:
@@ -98,6 +110,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_look(app, w)
     _add_size(app, w)
     _add_explain(app, w)
+    _add_run(app, w)
     return app
 
 
@@ -214,6 +227,36 @@ def _subjects(w: Words) -> list[str]:
     return lines[1:]
 
 
+def _add_run(app: typer.Typer, w: Words) -> None:
+    def option(*names: str, text: str, **more: Any) -> Any:
+        return typer.Option(*names, help=w(text), **more)
+
+    @app.command(help=w("help.run"), epilog=_examples(w, RUN_EXAMPLES))
+    def run(
+        script: Annotated[str | None, typer.Argument(help=w("help.run.script"))] = None,
+        arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+        module: Annotated[str | None, option("-m", text="help.run.module")] = None,
+        code: Annotated[str | None, option("-c", text="help.run.code")] = None,
+        look: Annotated[
+            str | None, option("--look", text="help.run.look", metavar="[REPORT.html]")
+        ] = None,
+        look_limit: Annotated[
+            int, option("--look-limit", text="help.run.look_limit", min=1)
+        ] = LOOK_LIMIT,
+        figures: Annotated[Path | None, option("--figures", text="help.run.figures")] = None,
+        out: Annotated[Path | None, option("-o", "--out", text="help.run.out")] = None,
+        verbose: Annotated[bool, option("--verbose", text="help.run.verbose")] = False,
+        lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
+    ) -> None:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            wanted = Wanted(
+                script, tuple(arguments or ()), module, code, verbose, figures, out, look,
+                look_limit,
+            )  # fmt: skip
+            run_wanted(wanted, speech)
+
+
 def _look(request: Request, out: Path | None, w: Words) -> None:
     folder = out
     if folder is None and request.input is None:
@@ -312,6 +355,8 @@ def _kernel_list() -> list[str]:
 def _language(arguments: Sequence[str], otherwise: Lang | None = None) -> Lang:
     """The language of the help: `--lang` where given, else `otherwise` or the locale's."""
     for index, argument in enumerate(arguments):
+        if argument == "--":
+            break
         value = argument.partition("=")[2] if argument.startswith("--lang=") else ""
         if argument == "--lang" and index + 1 < len(arguments):
             value = arguments[index + 1]

@@ -7,6 +7,9 @@ Below it, indented, stand the arithmetic with the user's own numbers, the place,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+from tatamu.naming import known_as
 
 __all__ = ["ArgumentError", "CompileError", "GeometryError", "compose"]
 
@@ -29,6 +32,7 @@ def compose(
     return "\n  ".join([sentence, *arithmetic, *place, *fits])
 
 
+@known_as("builtins.RuntimeError")
 class GeometryError(RuntimeError):
     """A size, channel or group count does not fit.
 
@@ -57,10 +61,16 @@ class GeometryError(RuntimeError):
         self.where = where
         self.fits = tuple(fits)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By no name: the class prints as RuntimeError while torch is spoken.
+        own = isinstance(self, ArgumentError)
+        return _again, (own, self.sentence, self.arithmetic, self.where, self.fits)
+
     def __str__(self) -> str:
         return compose(self.sentence, arithmetic=self.arithmetic, where=self.where, fits=self.fits)
 
 
+@known_as("builtins.ValueError")
 class ArgumentError(GeometryError, ValueError):
     """A layer's own arguments contradict each other, before any input is seen.
 
@@ -71,3 +81,15 @@ class ArgumentError(GeometryError, ValueError):
 
 class CompileError(RuntimeError):
     """A kernel cannot be compiled or loaded here; its op runs its NumPy reference instead."""
+
+
+def _again(
+    argument: bool,
+    sentence: str,
+    arithmetic: tuple[str, ...],
+    where: str,
+    fits: tuple[str, ...],
+) -> GeometryError:
+    """An error as it was before it was sent to another process."""
+    kind = ArgumentError if argument else GeometryError
+    return kind(sentence, arithmetic=arithmetic, where=where, fits=fits)

@@ -21,7 +21,8 @@ _names: dict[type, tuple[tuple[str, str], tuple[str, str]]] = {}
 def known_as(path: str) -> Callable[[C], C]:
     """Say what torch calls a class: ``@known_as("nn.parameter.Parameter")``.
 
-    While another name than our own is spoken, ``type(x)`` prints with it and this path.
+    While another name than our own is spoken, ``type(x)`` prints with it and this path. Where torch
+    raises one of Python's own errors, the path is that: ``@known_as("builtins.RuntimeError")``.
     """
     module, _, name = path.rpartition(".")
 
@@ -35,7 +36,8 @@ def known_as(path: str) -> Callable[[C], C]:
 
 def _rename(kind: type) -> None:
     own, (module, name) = _names[kind]
-    spoken = (f"{prefix}.{module}".rstrip("."), name)
+    home = module if module == "builtins" else f"{prefix}.{module}".rstrip(".")
+    spoken = (home, name)
     kind.__module__, kind.__qualname__ = own if prefix == OWN else spoken
     kind.__name__ = kind.__qualname__
 

@@ -23,12 +23,12 @@ from tatamu.lens.words import (
 SOURCES = [
     path
     for path in Path(tatamu.__file__).parent.glob("**/*.py")
-    if path.parent.name in ("lens", "vision") or path.name == "cli.py"
+    if path.parent.name in ("interop", "lens", "vision") or path.name.startswith("cli")
 ]
 
 # Names of things that are the same in either language.
 SHARED = {"kind.RGB", "kind.RGBA", "table.channel", "table.negative", "report.brand",
-          "report.footer.cpu", "speed", "written.plain"}  # fmt: skip
+          "report.footer.cpu", "run.written", "script.brand", "speed", "written.plain"}  # fmt: skip
 
 
 def places(text: str) -> set[str]:

@@ -36,16 +36,17 @@ FLOORS = (
     ("nn",),
     ("utils",),
     ("learn",),
+    ("backends", "cuda", "interop", "jit"),
     ("",),
     ("vision",),
     ("lens",),
-    ("cli",),
+    ("cli", "cli_run"),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
-ONLY_BY = {"lens": ("lens", "cli")}
+ONLY_BY = {"lens": ("lens", "cli", "cli_run")}
 
 
 def check(root: Path) -> list[str]:

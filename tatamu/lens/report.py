@@ -44,6 +44,11 @@ def report_html(look: Look, w: Words) -> str:
             f"{maps_section(record, w, width)}{cost_section(record, w)}</div>"
         )
     body.append(_footer(look, w))
+    return page(title, "".join(body), w)
+
+
+def page(title: str, body: str, w: Words) -> str:
+    """A page of its own with the report's style."""
     style = (files("tatamu") / "data" / "report.css").read_text("utf-8")
     style = style.replace("RAMP", ", ".join(maps.ANCHORS))
     return (
@@ -51,7 +56,7 @@ def report_html(look: Look, w: Words) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{''.join(body)}\n</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

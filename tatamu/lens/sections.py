@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
 
 from tatamu.lens import maps, show
-from tatamu.lens.records import Channel, Cost, LayerRecord
+from tatamu.lens.records import AxisSeen, Channel, Cost, LayerRecord
 from tatamu.lens.ruler import is_scaled, ruler
 from tatamu.lens.terminal import kernel_text, speed_text, wrap_text
 from tatamu.lens.words import Words
@@ -47,8 +47,14 @@ def why_section(record: LayerRecord, w: Words) -> str:
     if not record.axes:
         key = "report.why.none" if record.has_maps else "report.why.flat"
         return section("why", w("report.why"), paragraph(w(key)))
-    drawings = [ruler(axis, w) for axis in record.axes]
-    scaled = any(is_scaled(axis) for axis in record.axes)
+    text, blocks = rulers(record.axes, w)
+    return section("why", w("report.why"), paragraph(text), blocks)
+
+
+def rulers(axes: Sequence[AxisSeen], w: Words) -> tuple[str, str]:
+    """What the rulers show, as a text, and for each axis its ruler with the formula beneath."""
+    drawings = [ruler(axis, w) for axis in axes]
+    scaled = any(is_scaled(axis) for axis in axes)
     unread = w("report.why.unread.scaled" if scaled else "report.why.unread")
     text = w.join(
         w("report.why.text"),
@@ -57,7 +63,7 @@ def why_section(record: LayerRecord, w: Words) -> str:
         w("report.why.scaled") if scaled else "",
     )
     blocks = []
-    for axis, drawing in zip(record.axes, drawings, strict=True):
+    for axis, drawing in zip(axes, drawings, strict=True):
         name = w(f"axis.{axis.name}")
         head = w("report.axis", name=name, size=axis.size, out=axis.out)
         formula = escape(axis.rule.formula(axis.size))
@@ -68,7 +74,7 @@ def why_section(record: LayerRecord, w: Words) -> str:
             f'<div class="scroll">{drawing}</div>'
             f'<p class="formula"><code>{formula}</code>{noted}</p></div>'
         )
-    return section("why", w("report.why"), paragraph(text), *blocks)
+    return text, "".join(blocks)
 
 
 def maps_section(record: LayerRecord, w: Words, width: int) -> str:

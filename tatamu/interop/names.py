@@ -1,0 +1,131 @@
+"""Which module of tatamu stands behind which of torch's names.
+
+A row whose module is not there yet is as if it were not written: the name is then unknown, and
+importing it fails as the import of any unknown module does.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from importlib.resources import files
+
+__all__ = ["EXTRAS", "SOURCES", "TOPS", "class_paths", "known", "source"]
+
+SOURCES: dict[str, str] = {
+    "torch": "tatamu",
+    "torch.autograd": "tatamu.autograd",
+    "torch.autograd.function": "tatamu.autograd",
+    "torch.autograd.functional": "tatamu.autograd.functional",
+    "torch.autograd.grad_mode": "tatamu.autograd",
+    "torch.backends": "tatamu.backends",
+    "torch.backends.cuda": "tatamu.backends.cuda",
+    "torch.backends.cudnn": "tatamu.backends.cudnn",
+    "torch.backends.mps": "tatamu.backends.mps",
+    "torch.cuda": "tatamu.cuda",
+    "torch.fft": "tatamu.fft",
+    "torch.hub": "tatamu.hub",
+    "torch.jit": "tatamu.jit",
+    "torch.linalg": "tatamu.linalg",
+    "torch.nn": "tatamu.nn",
+    "torch.nn.functional": "tatamu.nn.functional",
+    "torch.nn.init": "tatamu.nn.init",
+    "torch.nn.modules": "tatamu.nn",
+    "torch.nn.modules.utils": "tatamu.interop.ntuple",
+    "torch.nn.parameter": "tatamu.nn.parameter",
+    "torch.nn.utils": "tatamu.nn.utils",
+    "torch.nn.utils.parametrizations": "tatamu.nn.utils.parametrizations",
+    "torch.nn.utils.parametrize": "tatamu.nn.utils.parametrize",
+    "torch.nn.utils.rnn": "tatamu.nn.utils.rnn",
+    "torch.nn.utils.weight_norm": "tatamu.nn.utils.weight_norm",
+    "torch.optim": "tatamu.optim",
+    "torch.optim.lr_scheduler": "tatamu.optim.lr_scheduler",
+    "torch.optim.optimizer": "tatamu.optim.optimizer",
+    "torch.optim.swa_utils": "tatamu.optim.swa_utils",
+    "torch.random": "tatamu.random",
+    "torch.special": "tatamu.special",
+    "torch.testing": "tatamu.testing",
+    "torch.utils": "tatamu.utils",
+    "torch.utils.checkpoint": "tatamu.utils.checkpoint",
+    "torch.utils.data": "tatamu.utils.data",
+    "torch.utils.data.dataloader": "tatamu.utils.data",
+    "torch.utils.data.dataset": "tatamu.utils.data",
+    "torch.utils.dlpack": "tatamu.utils.dlpack",
+    "torch.utils.hooks": "tatamu.utils.hooks",
+    "torch.version": "tatamu.version",
+    "torchinfo": "tatamu.summary",
+    "torchvision": "tatamu.vision",
+    "torchvision.datasets": "tatamu.vision.datasets",
+    "torchvision.io": "tatamu.vision.io",
+    "torchvision.models": "tatamu.vision.models",
+    "torchvision.ops": "tatamu.vision.ops",
+    "torchvision.transforms": "tatamu.vision.transforms",
+    "torchvision.transforms.functional": "tatamu.vision.transforms",
+    "torchvision.transforms.v2": "tatamu.vision.transforms",
+    "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
+    "torchvision.utils": "tatamu.vision.utils",
+}
+"""A name and the module whose names it has."""
+
+TOPS = tuple(name for name in SOURCES if "." not in name)
+"""The libraries: nobody else may have imported them before."""
+
+EXTRAS: dict[str, dict[str, str]] = {
+    "torch": {"__version__": "__version__"},
+    "torch.version": {"__version__": "__version__"},
+    "torchvision": {"__version__": "torchvision"},
+    "torchinfo": {"__version__": "torchinfo"},
+}
+"""Names that stand besides those of the module, and where ``tatamu.version`` has them."""
+
+
+@functools.cache
+def _there(module: str) -> bool:
+    parent = module.rpartition(".")[0]
+    if parent and not _there(parent):
+        return False
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the parent is a module, no package
+        return False
+
+
+def source(name: str) -> str | None:
+    """The module that stands behind a name; None where there is none (yet).
+
+    >>> source("torch.nn.functional"), source("torch.nope")
+    ('tatamu.nn.functional', None)
+    """
+    module = SOURCES.get(name)
+    return module if module is not None and _there(module) else None
+
+
+@functools.cache
+def class_paths() -> dict[str, tuple[str, ...]]:
+    """Torch's modules of layers, each with the classes that it defines."""
+    listed = files("tatamu") / "data" / "torch_paths.json"
+    modules: dict[str, list[str]] = {}
+    if listed.is_file():
+        for kind, path in json.loads(listed.read_text("utf-8")).items():
+            modules.setdefault(path, []).append(kind)
+    return {path: tuple(kinds) for path, kinds in modules.items()}
+
+
+@functools.cache
+def classes_beside() -> dict[str, dict[str, str]]:
+    """Of torch's modules beside its layers, each class with the module that defines it."""
+    listed = files("tatamu") / "data" / "torch_class_paths.json"
+    table: dict[str, dict[str, str]] = json.loads(listed.read_text("utf-8"))
+    return table
+
+
+@functools.cache
+def known() -> frozenset[str]:
+    """Every name that can be imported.
+
+    >>> {"torch", "torch.nn.functional", "torch.cuda"} <= known(), "torch.nope" in known()
+    (True, False)
+    """
+    layers = {path for path in class_paths() if path.startswith("torch.nn.modules.")}
+    return frozenset({name for name in SOURCES if source(name)} | layers)
