@@ -85,6 +85,7 @@ from tatamu.random import (
     set_rng_state,
 )
 from tatamu.random.generator import Generator
+from tatamu.summary import summary
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
@@ -157,6 +158,7 @@ __all__ = [
     "set_winograd",
     "set_workspace_limit",
     "short",
+    "summary",
     "tensor",
     "tune",
     "uint8",

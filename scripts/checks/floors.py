@@ -34,7 +34,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn",),
-    ("utils",),
+    ("summary", "utils"),
     ("learn",),
     ("backends", "cuda", "interop", "jit"),
     ("",),
