@@ -121,20 +121,26 @@ def backward(
     try:
         starts = _starts(outputs, _listed(grad_tensors, len(outputs)))
         for x in wanted or ():
-            retain(x)
-        places = None if wanted is None else [Place(_edge(x), x.output_nr) for x in wanted]
+            retain(_checked(x))
+        places = None if wanted is None else [_place(x) for x in wanted]
         run(starts, keep=keep, create_graph=create_graph, inputs=places, accumulate=True)
     finally:
         local.grad = before
 
 
-def _edge(x: Array) -> Any:
+def _checked(x: Any) -> Array:
     if not isinstance(x, Array):
-        raise TypeError(f"expected Tensor, but got {type(x).__name__}")
-    target = edge(x)
+        raise RuntimeError(
+            f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}"
+        )
+    return x
+
+
+def _place(x: Array) -> Place:
+    target = edge(_checked(x))
     if target is None:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    return target
+    return Place(target, x.output_nr)
 
 
 def grad(
@@ -186,7 +192,7 @@ def grad(
     local.grad = create_graph
     try:
         starts = _starts(ends, _listed(grad_outputs, len(ends)))
-        places = [Place(_edge(x), x.output_nr) for x in wanted]
+        places = [_place(x) for x in wanted]
         captured = run(starts, keep=keep, create_graph=create_graph, inputs=places)
     finally:
         local.grad = before

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tatamu import naming
 from tatamu.naming import known_as
 from tatamu.ops.array import Array, Node, Packed, attached, changed, detached, local, unpacked
 from tatamu.ops.common import full
@@ -169,7 +170,7 @@ class Function:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        members = {"function": cls, "__module__": "torch.autograd.function"}
+        members = {"function": cls, "__module__": f"{naming.prefix}.autograd.function"}
         cls._node = type(f"{cls.__name__}Backward", (FunctionCtx,), members)
 
     def __init__(self) -> None:

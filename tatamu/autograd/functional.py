@@ -53,23 +53,30 @@ def _leaves(inputs: Sequence[Any], create_graph: bool) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _required(outputs: Sequence[Any], strict: bool) -> None:
+    """RuntimeError, if ``strict``, where an output does not depend on anything."""
+    for place, y in enumerate(outputs):
+        if strict and edge(y) is None:
+            raise RuntimeError(
+                f"Output {place} of the user-provided function does not require gradients. The "
+                "outputs must be computed in a differentiable manner from the input when running "
+                "in strict mode."
+            )
+
+
 def _gradients(
     outputs: Sequence[Any],
     inputs: Sequence[Any],
     seeds: Sequence[Any],
     create_graph: bool,
     strict: bool = False,
-    what: str = "output",
+    what: str = "The output",
+    curved: bool = False,
 ) -> tuple[Any, ...]:
-    """``grad`` that gives zeros for what does not depend; RuntimeError if ``strict``."""
-    if strict and what == "output":
-        for place, y in enumerate(outputs):
-            if edge(y) is None:
-                raise RuntimeError(
-                    f"Output {place} of the user-provided function does not require gradients. The "
-                    "outputs must be computed in a differentiable manner from the input when "
-                    "running in strict mode."
-                )
+    """``grad`` that gives zeros for what does not depend; RuntimeError if ``strict``.
+
+    ``curved``: the gradients must depend on the inputs, too.
+    """
     live = [(y, v) for y, v in zip(outputs, seeds, strict=True) if edge(y) is not None]
     found: tuple[Any, ...] = (None,) * len(inputs)
     if live:
@@ -81,12 +88,20 @@ def _gradients(
             create_graph=create_graph,
             allow_unused=True,
         )
-    if strict and any(g is None for g in found):
-        place = next(n for n, g in enumerate(found) if g is None)
-        raise RuntimeError(
-            f"The {what} of the user-provided function is independent of input {place}. This is "
-            "not allowed in strict mode."
-        )
+    for place, g in enumerate(found if strict else ()):
+        if g is None:
+            raise RuntimeError(
+                f"{what} of the user-provided function is independent of input {place}. This is "
+                "not allowed in strict mode."
+            )
+        if curved and edge(g) is None:
+            raise RuntimeError(
+                "While computing the hessian, found that the jacobian of the user-provided "
+                f"function with respect to input {place} is independent of the input. This is not "
+                "allowed in strict mode. You should ensure that your function is twice "
+                "differentiable and that the jacobian depends on the inputs (this would be "
+                "violated by a linear function for example)."
+            )
     pairs = zip(found, inputs, strict=True)
     return tuple([full(x.shape, 0, x.dtype) if g is None else g for g, x in pairs])
 
@@ -106,6 +121,8 @@ def _vectors(v: Any, like: Sequence[Any], what: str) -> tuple[Any, ...]:
             )
         return (full(like[0].shape, 1, like[0].dtype),)
     _, found = _tuple(v, "v", what)
+    if len(found) != len(like) == 1:
+        raise RuntimeError("The given v should contain a single Tensor.")
     if len(found) != len(like):
         raise RuntimeError(
             f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}."
@@ -133,6 +150,7 @@ def vjp(
         seeds = _vectors(
             v, outputs, "the user-provided function returns a single Tensor with a single element"
         )
+        _required(outputs, strict)
         found = _gradients(outputs, leaves, seeds, create_graph, strict)
     return _result(many, outputs, create_graph), _result(several, found, create_graph)
 
@@ -156,6 +174,7 @@ def jvp(
         dummies = [full(y.shape, 0, y.dtype) for y in outputs]
         for u in dummies:
             u._requires_grad = True
+        _required(outputs, strict)
         pulled = _gradients(outputs, leaves, dummies, True, strict)
         found = _gradients(pulled, dummies, vectors, create_graph)
     return _result(many, outputs, create_graph), _result(many, found, create_graph)
@@ -189,9 +208,11 @@ def jacobian(
         leaves = _leaves(given, create_graph)
         many, outputs = _tuple(func(*leaves), "outputs of the user-provided function", "jacobian")
         found = []
-        for y in outputs:
+        _required(outputs, strict)
+        for number, y in enumerate(outputs):
+            what = f"Output {number}"
             rows = [
-                _gradients((y,), leaves, (_one_hot(y, place),), create_graph, strict)
+                _gradients((y,), leaves, (_one_hot(y, place),), create_graph, strict, what)
                 for place in range(y.shape.numel())
             ]
             parts = [
@@ -271,19 +292,32 @@ def hessian(
 def vhp(
     func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """``func(*inputs)``, and the product of a vector with its Hessian."""
-    with enable_grad():
-        several, given = _tuple(inputs, "inputs", "vhp")
-        vectors = _vectors(v, given, _ONE_INPUT)
-        leaves = _leaves(given, create_graph)
-        output = _scalar(func, "vhp")(*leaves)
-        first = _gradients((output,), leaves, (full((), 1, output.dtype),), True, strict)
-        found = _gradients(first, leaves, vectors, create_graph, strict, "jacobian")
-    return _result(False, (output,), create_graph), _result(several, found, create_graph)
+    """``func(*inputs)``, and the product of a vector with its Hessian.
+
+    >>> import tatamu
+    >>> vhp(lambda x: (x ** 3).sum(), tatamu.tensor([1.0, 2.0]), tatamu.tensor([1.0, 10.0]))[1]
+    tensor([  6., 120.])
+    """
+    return _curvature("vhp", func, inputs, v, create_graph, strict)
 
 
 def hvp(
     func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """``func(*inputs)``, and the product of its Hessian, which is symmetric, with a vector."""
-    return vhp(func, inputs, v, create_graph, strict)
+    return _curvature("hvp", func, inputs, v, create_graph, strict)
+
+
+def _curvature(
+    name: str, func: Function, inputs: Any, v: Any, create_graph: bool, strict: bool
+) -> tuple[Any, Any]:
+    with enable_grad():
+        several, given = _tuple(inputs, "inputs", name)
+        vectors = _vectors(v, given, _ONE_INPUT)
+        leaves = _leaves(given, create_graph)
+        output = _scalar(func, name)(*leaves)
+        _required((output,), strict)
+        one = full((), 1, output.dtype)
+        first = _gradients((output,), leaves, (one,), True, strict, curved=True)
+        found = _gradients(first, leaves, vectors, create_graph, strict, "The jacobian")
+    return _result(False, (output,), create_graph), _result(several, found, create_graph)

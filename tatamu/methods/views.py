@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Self
 
 from tatamu import naming
+from tatamu.dtypes import DType
+from tatamu.methods.indexing import seen_at
 from tatamu.ops.array import Array
 from tatamu.ops.expand import expand
-from tatamu.ops.index import index
-from tatamu.ops.layout import Ints, channels_last_strides, reshaped, wrap_dim
-from tatamu.ops.op import apply, view
-from tatamu.ops.permute import permute
-from tatamu.ops.reshape import clone, reshape, reshape_view, with_strides
+from tatamu.ops.index import unsqueeze
+from tatamu.ops.layout import Ints, Size, channels_last_strides, reshaped, wrap_dim
+from tatamu.ops.op import Op, apply, view, view_kind
+from tatamu.ops.permute import permute, t, transpose
+from tatamu.ops.reshape import (
+    SQUEEZED,
+    SQUEEZED_IN_PLACE,
+    clone,
+    reshape,
+    reshape_view,
+    with_strides,
+)
 
-__all__ = ["Views", "channels_last", "contiguous_format", "preserve_format", "sizes"]
+__all__ = [
+    "SQUEEZED_IN_PLACE",
+    "Views",
+    "channels_last",
+    "contiguous_format",
+    "exchanged",
+    "named",
+    "preserve_format",
+    "sizes",
+]
 
 
 @naming.known_as("memory_format")
@@ -40,6 +59,20 @@ def sizes(arguments: tuple[Any, ...]) -> Ints:
     if len(arguments) == 1 and isinstance(arguments[0], Sequence):
         arguments = tuple(arguments[0])
     return tuple([operator.index(n) for n in arguments])
+
+
+def named(arguments: tuple[Any, ...], keyword: Any) -> tuple[Any, ...]:
+    """Sizes or axes that came one by one, or as a sequence under torch's name for them."""
+    return arguments if keyword is None else (keyword,)
+
+
+def exchanged(rank: int, dim0: int, dim1: int) -> Ints:
+    """The order of axes in which two are exchanged."""
+    first, second = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
+    order = list(range(rank))
+    if rank:
+        order[first], order[second] = second, first
+    return tuple(order)
 
 
 class Views(Array):
@@ -122,7 +155,11 @@ class Views(Array):
         >>> tatamu.arange(6).view(2, -1)
         tensor([[0, 1, 2],
                 [3, 4, 5]])
+
+        Given a dtype, it shows the bytes as numbers of that dtype.
         """
+        if shape and isinstance(shape[0], DType):
+            return self._bytes_as(shape[0])
         wanted = reshaped(self.shape, sizes(shape))
         try:
             return view(reshape_view, wanted, self)
@@ -139,7 +176,54 @@ class Views(Array):
         copy.storage.link(self.storage)
         return view(reshape_view, wanted, copy)
 
-    def reshape(self, *shape: Any) -> Self:
+    def _bytes_as(self, dtype: DType) -> Self:
+        """The same bytes as numbers of another dtype, outside the graph."""
+        old, new = self.dtype.itemsize, dtype.itemsize
+        shape, strides, offset = list(self.shape), list(self.strides), self.offset
+        if old != new:
+            if not shape:
+                raise RuntimeError(
+                    f"self.dim() cannot be 0 to view {self.dtype.legacy_name} as "
+                    f"{dtype.legacy_name} (different element sizes)"
+                )
+            self._check_bytes(dtype)
+            shape[-1] = shape[-1] * old // new
+            strides = [n * old // new for n in strides[:-1]] + [1]
+            offset = offset * old // new
+        out = type(self)(self.storage, offset, Size(shape), tuple(strides), dtype)
+        out.base = self if self.base is None else self.base
+        out.view_version = self.storage.version
+        out.view_kind = view_kind(self)
+        return out
+
+    def _check_bytes(self, dtype: DType) -> None:
+        """RuntimeError unless the bytes of rows can be seen as numbers of another size."""
+        names = f"{self.dtype.legacy_name} as {dtype.legacy_name} (different element sizes)"
+        if self.strides[-1] != 1:
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names}, but got {self.strides[-1]}"
+            )
+        times = dtype.itemsize // self.dtype.itemsize
+        if not times:
+            return
+        if self.shape[-1] % times:
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {times} to view {names}, but got "
+                f"{self.shape[-1]}"
+            )
+        if self.offset % times:
+            raise RuntimeError(
+                f"self.storage_offset() must be divisible by {times} to view {names}, but got "
+                f"{self.offset}"
+            )
+        for axis, step in enumerate(self.strides[:-1]):
+            if step % times:
+                raise RuntimeError(
+                    f"self.stride({axis}) must be divisible by {times} to view {names}, but got "
+                    f"{step}"
+                )
+
+    def reshape(self, *sizes_: Any, shape: Any = None) -> Self:
         """Another shape: a view where the strides allow it, else a copy.
 
         Raises RuntimeError if the number of elements does not fit.
@@ -148,7 +232,7 @@ class Views(Array):
         >>> tatamu.arange(6).reshape(3, 2).t().reshape(-1)
         tensor([0, 2, 4, 1, 3, 5])
         """
-        return reshape(self, reshaped(self.shape, sizes(shape)))
+        return reshape(self, reshaped(self.shape, sizes(named(sizes_, shape))))
 
     def view_as(self, other: Array) -> Self:
         """``view`` with the shape of another tensor."""
@@ -176,9 +260,9 @@ class Views(Array):
 
     def ravel(self) -> Self:
         """All elements in one axis."""
-        return self.reshape(-1)
+        return self.contiguous().view(-1)
 
-    def permute(self, *dims: Any) -> Self:
+    def permute(self, *axes: Any, dims: Any = None) -> Self:
         """The axes in another order. Raises RuntimeError unless every axis is named once.
 
         >>> import tatamu
@@ -186,7 +270,7 @@ class Views(Array):
         tatamu.Size([4, 2, 3])
         """
         rank = len(self.shape)
-        order = sizes(dims)
+        order = sizes(named(axes, dims))
         if len(order) != rank:
             raise RuntimeError(
                 "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -200,12 +284,15 @@ class Views(Array):
 
     def transpose(self, dim0: int, dim1: int) -> Self:
         """Two axes exchanged."""
-        rank = len(self.shape)
-        first, second = wrap_dim(dim0, rank), wrap_dim(dim1, rank)
-        order = list(range(rank))
-        if rank:
-            order[first], order[second] = second, first
-        return permute(self, tuple(order))
+        return view(transpose, exchanged(len(self.shape), dim0, dim1), self)
+
+    def swapaxes(self, axis0: int, axis1: int) -> Self:
+        """Two axes exchanged."""
+        return self.transpose(axis0, axis1)
+
+    def swapdims(self, dim0: int, dim1: int) -> Self:
+        """Two axes exchanged."""
+        return self.transpose(dim0, dim1)
 
     def t(self) -> Self:
         """The transpose of a matrix; fewer axes stay as they are."""
@@ -213,16 +300,57 @@ class Views(Array):
             raise RuntimeError(
                 f"t() expects a tensor with <= 2 dimensions, but self is {len(self.shape)}D"
             )
-        return permute(self, tuple(reversed(range(len(self.shape)))))
+        return view(t, tuple(reversed(range(len(self.shape)))), self)
 
     @property
     def T(self) -> Self:
-        """The axes in reverse order."""
-        return permute(self, tuple(reversed(range(len(self.shape)))))
+        """The axes in reverse order. torch warns of it where there are not two."""
+        rank = len(self.shape)
+        if not rank:
+            warnings.warn(
+                "Tensor.T is deprecated on 0-D tensors. This function is the identity in these "
+                "cases.",
+                UserWarning,
+                stacklevel=2,
+            )
+        elif rank != 2:
+            warnings.warn(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+                "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+                "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` "
+                "to reverse the dimensions of a tensor.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return permute(self, tuple(reversed(range(rank))))
 
     @property
     def mT(self) -> Self:
         """The last two axes exchanged."""
+        if len(self.shape) < 2:
+            raise RuntimeError(
+                "tensor.mT is only supported on matrices or batches of matrices. Got "
+                f"{len(self.shape)}-D tensor."
+            )
+        return self.transpose(-2, -1)
+
+    @property
+    def mH(self) -> Self:
+        """As ``mT``, for there are no complex numbers."""
+        return self.transpose(-2, -1)
+
+    @property
+    def H(self) -> Self:
+        """The transpose of a matrix."""
+        if len(self.shape) != 2:
+            raise RuntimeError(
+                "tensor.H is only supported on matrices (2-D tensors). Got "
+                f"{len(self.shape)}-D tensor. For batches of matrices, consider using tensor.mH"
+            )
+        return self.transpose(0, 1)
+
+    def adjoint(self) -> Self:
+        """As ``mT``, for there are no complex numbers."""
         return self.transpose(-2, -1)
 
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Self:
@@ -232,11 +360,15 @@ class Views(Array):
         >>> tatamu.zeros(1, 3, 1).squeeze(0).shape
         tatamu.Size([3, 1])
         """
+        return self._squeezed(dim, SQUEEZED)
+
+    def _squeezed(self, dim: int | Sequence[int] | None, ops: Sequence[Op]) -> Self:
         rank = len(self.shape)
         dims = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
         gone = {wrap_dim(d, rank) for d in dims}
         kept = tuple(n for axis, n in enumerate(self.shape) if n != 1 or axis not in gone)
-        return view(reshape_view, kept, self)
+        which = 0 if dim is None else 1 if isinstance(dim, int) else 2
+        return view(ops[which], kept, self)
 
     def unsqueeze(self, dim: int) -> Self:
         """With a new axis of extent 1.
@@ -246,10 +378,9 @@ class Views(Array):
         tatamu.Size([1, 3, 4])
         """
         place = wrap_dim(dim, len(self.shape) + 1)
-        shape = (*self.shape[:place], 1, *self.shape[place:])
-        return view(reshape_view, shape, self)
+        return seen_at(self, unsqueeze, ((slice(None),) * place + (None, ...)))
 
-    def expand(self, *shape: Any) -> Self:
+    def expand(self, *shape: Any, size: Any = None, implicit: bool = False) -> Self:
         """Axes of extent 1 repeated without a copy; -1 leaves an axis as it is.
 
         Raises RuntimeError if an axis that is to change has another extent than 1.
@@ -259,7 +390,7 @@ class Views(Array):
         tensor([[1, 1, 1],
                 [2, 2, 2]])
         """
-        wanted = list(sizes(shape))
+        wanted = list(sizes(named(shape, size)))
         own: Sequence[int] = self.shape
         new = len(wanted) - len(own)
         if new < 0:
@@ -284,67 +415,13 @@ class Views(Array):
             )
         return expand(self, tuple(wanted))
 
+    def broadcast_to(self, *shape: Any, size: Any = None) -> Self:
+        """As ``expand``."""
+        return self.expand(*named(shape, size))
+
     def expand_as(self, other: Array) -> Self:
         """``expand`` to the shape of another tensor."""
         return self.expand(*other.shape)
-
-    def __getitem__(self, where: Any) -> Self:
-        return index(self, self._index(where))
-
-    def _index(self, where: Any) -> tuple[Any, ...]:
-        """An index checked against the shape, in the form that NumPy answers with a view."""
-        parts = where if isinstance(where, tuple) else (where,)
-        checked: list[Any] = []
-        spent = sum(1 for part in parts if part is not None and part is not ...)
-        rank = len(self.shape)
-        if spent > rank:
-            raise IndexError(f"too many indices for tensor of dimension {rank}")
-        axis = 0
-        for part in parts:
-            if part is None or part is ...:
-                checked.append(part)
-                axis += rank - spent if part is ... else 0
-                continue
-            checked.append(self._position(part, axis))
-            axis += 1
-        if ... not in checked:
-            checked.append(...)
-        return tuple(checked)
-
-    def _position(self, part: Any, axis: int) -> int | slice:
-        if isinstance(part, slice):
-            if part.step is not None and operator.index(part.step) < 1:
-                raise ValueError("step must be greater than zero")
-            return part
-        try:
-            if isinstance(part, (bool, Array)):
-                raise TypeError
-            at = operator.index(part)
-        except TypeError:
-            raise IndexError(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
-                f"are valid indices (got {type(part).__name__})\n"
-                "  tatamu has no indexing by lists, masks or tensors: x.numpy()[...] does"
-            ) from None
-        size = self.shape[axis]
-        if not -size <= at < size:
-            raise IndexError(f"index {at} is out of bounds for dimension {axis} with size {size}")
-        return at
-
-    def select(self, dim: int, index: int) -> Self:
-        """One position along an axis, which goes."""
-        place = wrap_dim(dim, len(self.shape))
-        return self[(slice(None),) * place + (index,)]
-
-    def narrow(self, dim: int, start: int, length: int) -> Self:
-        """``length`` positions along an axis from ``start``."""
-        place = wrap_dim(dim, len(self.shape))
-        return self[(slice(None),) * place + (slice(start, start + length),)]
-
-    def unbind(self, dim: int = 0) -> tuple[Self, ...]:
-        """Every position along an axis."""
-        place = wrap_dim(dim, len(self.shape))
-        return tuple(self.select(place, i) for i in range(self.shape[place]))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -354,4 +431,4 @@ class Views(Array):
     def __iter__(self) -> Iterator[Self]:
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
+        return iter(self.unbind(0))  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from tatamu import missing
 from tatamu.nn import functional, init
 from tatamu.nn.activation import (
     CELU,
@@ -34,6 +35,7 @@ from tatamu.nn.attention import MultiheadAttention
 from tatamu.nn.blocks import ChannelShuffle, Fold, Unflatten, Unfold
 from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from tatamu.nn.distance import CosineSimilarity, PairwiseDistance
 from tatamu.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -57,8 +59,32 @@ from tatamu.nn.lazy import (
     LazyInstanceNorm3d,
     LazyLinear,
 )
-from tatamu.nn.left_out import left_out
+from tatamu.nn.left_out import INSTEAD, left_out
 from tatamu.nn.linear import Bilinear, Linear
+from tatamu.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    NLLLoss2d,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
 from tatamu.nn.module import Module
 from tatamu.nn.normalization import (
     BatchNorm1d,
@@ -70,6 +96,7 @@ from tatamu.nn.normalization import (
     InstanceNorm3d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from tatamu.nn.padding import (
     CircularPad1d,
@@ -144,11 +171,14 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -162,6 +192,9 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
+    "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -171,15 +204,20 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KLDivLoss",
+    "L1Loss",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
@@ -202,6 +240,8 @@ __all__ = [
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
+    "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -212,13 +252,21 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
+    "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
+    "PoissonNLLLoss",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -231,6 +279,8 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -245,6 +295,8 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
     "UninitializedBuffer",
@@ -259,8 +311,12 @@ __all__ = [
     "init",
 ]
 
+_unknown = missing.of_module("torch.nn", __name__)
+
 
 def __getattr__(name: str) -> Any:
     if name in ("modules", "utils"):
         return import_module(f"{__name__}.{name}")
-    raise left_out(name)
+    if name in INSTEAD:
+        raise left_out(name)
+    return _unknown(name)

@@ -7,6 +7,7 @@ from typing import Any
 from tatamu.creation import empty
 from tatamu.dtypes import DType, float32
 from tatamu.errors import ArgumentError
+from tatamu.naming import known_as
 from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.functional.attention import canonical_mask, check_mismatch
@@ -18,6 +19,7 @@ from tatamu.tensor import Tensor
 __all__ = ["MultiheadAttention"]
 
 
+@known_as("nn.modules.linear.NonDynamicallyQuantizableLinear")
 class NonDynamicallyQuantizableLinear(Linear):
     """A Linear; torch's printed attention names it so."""
 

@@ -8,7 +8,6 @@ from typing import Any
 from tatamu.nn import functional as F
 from tatamu.nn.functional import Ints
 from tatamu.nn.module import Module
-from tatamu.ops.layout import wrap_dim
 from tatamu.tensor import Tensor
 
 __all__ = ["ChannelShuffle", "Fold", "Unflatten", "Unfold"]
@@ -113,20 +112,7 @@ class Unflatten(Module):
         self.unflattened_size = unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
-        sizes = list(self.unflattened_size)
-        at = wrap_dim(self.dim, len(input.shape))
-        own = input.shape[at]
-        if not sizes:
-            raise RuntimeError("unflatten: sizes must be non-empty")
-        known = 1
-        for size in sizes:
-            known *= 1 if size == -1 else size
-        if sizes.count(-1) > 1 or known == 0 or (own % known if -1 in sizes else own != known):
-            raise RuntimeError(
-                f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {at} "
-                f"({own}) in the input tensor"
-            )
-        return input.view(*input.shape[:at], *sizes, *input.shape[at + 1 :])
+        return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

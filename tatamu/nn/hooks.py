@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tatamu.naming import known_as
 from tatamu.ops.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ Hooks = OrderedDict[int, Any]
 _MARK: Any = True
 
 
+@known_as("utils.hooks.RemovableHandle")
 class MarkedHandle(RemovableHandle):
     """A handle of a hook that has marks in other dictionaries, which go with it."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tatamu import naming
 
-__all__ = ["left_out"]
+__all__ = ["INSTEAD", "left_out"]
 
-_INSTEAD = {
+INSTEAD = {
     "SyncBatchNorm": "it averages over the processes of a cluster; BatchNorm2d is the one of one",
     "RNN": "recurrent networks are no part of it; Conv1d over time is",
     "RNNBase": "recurrent networks are no part of it; Conv1d over time is",
@@ -32,6 +32,6 @@ _INSTEAD = {
 def left_out(name: str) -> AttributeError:
     """The error to raise for a name that nn has not."""
     sentence = f"module '{naming.prefix}.nn' has no attribute '{name}'"
-    if name in _INSTEAD:
-        sentence += f"\n  tatamu leaves {name} out: {_INSTEAD[name]}"
+    if name in INSTEAD:
+        sentence += f"\n  tatamu leaves {name} out: {INSTEAD[name]}"
     return AttributeError(sentence)

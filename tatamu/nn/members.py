@@ -17,6 +17,7 @@ from tatamu.ops.array import Array
 __all__ = ["Members", "typename"]
 
 
+@naming.known_as("builtins.dict")
 class Members(dict[str, Any]):
     """A dictionary of a module whose entries are attributes of the module as well."""
 

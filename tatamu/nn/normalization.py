@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from tatamu.creation import empty, ones, tensor, zeros
+from tatamu.creation import empty, ones, zeros
 from tatamu.dtypes import DType, float32, int64
 from tatamu.errors import ArgumentError
+from tatamu.from_data import tensor
 from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.module import Module
@@ -25,6 +26,7 @@ __all__ = [
     "InstanceNorm3d",
     "LayerNorm",
     "LocalResponseNorm",
+    "RMSNorm",
 ]
 
 
@@ -318,6 +320,47 @@ class LayerNorm(_Affine):
         return (
             f"{self.normalized_shape}, eps={self.eps}, "
             f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+class RMSNorm(Module):
+    """The root of the mean of squares over the last axes made 1, times a weight.
+
+    >>> import tatamu
+    >>> RMSNorm(2)(tatamu.tensor([3.0, 4.0])).detach()
+    tensor([0.8485, 1.1314])
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__()
+        over = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.normalized_shape = tuple(over)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        made = empty(self.normalized_shape, dtype=dtype or float32) if elementwise_affine else None
+        self.register_parameter("weight", None if made is None else Parameter(made))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """A weight of ones."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
 
 

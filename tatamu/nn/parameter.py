@@ -187,9 +187,9 @@ class UninitializedTensorMixin(Tensor):
         kind: Any = type(self)
         return kind(self._requires_grad, None, dtype)
 
-    def copy_(self, source: Any) -> Any:
+    def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Nothing yet, if the other has no shape either."""
-        return self if is_lazy(source) else super().copy_(source)
+        return self if is_lazy(source) else super().copy_(source, non_blocking)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._requires_grad, None, self.dtype)

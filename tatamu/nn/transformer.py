@@ -10,7 +10,7 @@ from typing import Any
 
 from tatamu.creation import full, tensor
 from tatamu.dtypes import DType, float32
-from tatamu.functions.maths import where
+from tatamu.functions.logic import where
 from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.attention import MultiheadAttention

@@ -86,7 +86,7 @@ embedding = Op(
     name="embedding",
     title="Embedding",
     shape=lambda call: (Out((*call.shape(1), call.shape(0)[1]), call.dtype(0)),),
-    reference=lambda attrs, table, places: table[places],
+    reference=lambda attrs, table, places: np.take(table, places, axis=0),
     vjp=_vjp,
     saves=_SAVES,
     aliases=False,

@@ -1,4 +1,7 @@
-"""Index by ints, slices, None and Ellipsis. The gradient is put at the index into zeros."""
+"""Index by ints, slices, None and Ellipsis. The gradient is put at the index into zeros.
+
+One operation, y = x[where], under the names that torch gives it by what was done last.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,24 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tatamu.ops.array import Array, Node, Numpy
-from tatamu.ops.common import moved_bytes, none, samples, view_shape
+from tatamu.ops.common import full, moved_bytes, none, same_as_first, samples, view_shape
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Op, Out, apply, view
 
-__all__ = ["Placed", "cropped", "index", "index_view", "place"]
+__all__ = [
+    "Placed",
+    "alias",
+    "cropped",
+    "index",
+    "place",
+    "scattered",
+    "select",
+    "select_scatter",
+    "slice_",
+    "slice_scatter",
+    "unsqueeze",
+    "unsqueeze_",
+]
 
 T = TypeVar("T", bound=Array)
 
@@ -26,7 +42,7 @@ class Placed(NamedTuple):
 
 def index(x: T, where: tuple[Any, ...]) -> T:
     """``x[where]``; ``where`` ends in an Ellipsis, for NumPy gives no view of a single element."""
-    return view(index_view, where, x)
+    return view(slice_, where, x)
 
 
 def cropped(x: T, shape: Ints) -> T:
@@ -72,16 +88,62 @@ place = Op(
     kernels=(),
 )
 
-index_view = Op(
-    name="index",
-    title="Slice",
-    shape=view_shape,
-    reference=lambda where, x: x[where],
-    vjp=_index_vjp,
-    saves=NOTHING,
-    aliases=True,
-    flops=none,
-    bytes=none,
-    samples=samples((3, 4, 5), attrs=(1, slice(0, 4, 2), None, ...)),
-    kernels=(),
-)
+
+def _index_op(name: str, title: str, sample: tuple[Any, ...]) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=view_shape,
+        reference=lambda where, x: x[where],
+        vjp=_index_vjp,
+        saves=NOTHING,
+        aliases=True,
+        flops=none,
+        bytes=none,
+        samples=samples((3, 4, 5), attrs=sample),
+        kernels=(),
+    )
+
+
+alias = _index_op("alias", "Alias", (...,))
+select = _index_op("select", "Select", (slice(None), 1, ...))
+slice_ = _index_op("slice", "Slice", (1, slice(0, 4, 2), None, ...))
+unsqueeze = _index_op("unsqueeze", "Unsqueeze", (slice(None), None, ...))
+unsqueeze_ = _index_op("unsqueeze_", "UnsqueezeBackward1", (slice(None), None, ...))
+
+
+def _scattering(name: str, title: str, where: tuple[Any, ...]) -> Op:
+    """(x, src) -> x with src at a place."""
+
+    def reference(attrs: Placed, x: Numpy, src: Numpy) -> Numpy:
+        out = np.array(x, order="K")
+        out[attrs.where] = src
+        return out
+
+    def vjp(node: Node, g: Array) -> tuple[Array, Array]:
+        zeros = full(node.call.shape(1), 0, g.dtype)
+        return apply(node.call.op, node.call.attrs, g, zeros), index(g, node.call.attrs.where)
+
+    return Op(
+        name=name,
+        title=title,
+        shape=same_as_first,
+        reference=reference,
+        vjp=vjp,
+        saves=NOTHING,
+        aliases=False,
+        flops=none,
+        bytes=moved_bytes,
+        samples=samples((3, 4), np.empty((3, 4))[where].shape, attrs=Placed((3, 4), where)),
+        kernels=(),
+    )
+
+
+select_scatter = _scattering("select_scatter", "SelectScatter", (1, ...))
+slice_scatter = _scattering("slice_scatter", "SliceScatter", (slice(None), slice(0, 4, 2), ...))
+
+
+def scattered(op: Op, x: T, src: Array, where: tuple[Any, ...]) -> T:
+    """``x`` with ``src`` at ``where``, by one of the two operations above."""
+    hashable = ((at.start, at.stop, at.step) if type(at) is slice else at for at in where)
+    return apply(op, _placed(x.shape, tuple(hashable)), x, src)

@@ -23,7 +23,7 @@ from tatamu.ops.saving import edge, places_of
 from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
 from tatamu.runtime.storage import mode
 
-__all__ = ["check_writable", "refresh", "write"]
+__all__ = ["check_leaf", "check_writable", "refresh", "write"]
 
 T = TypeVar("T", bound=Array)
 
@@ -32,16 +32,17 @@ _MODE = (
     "code by moving both the view and the inplace either both inside the {mode} block (if you "
     "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
 )
-_OUTPUT = "Output {number} of {source} is a view and is being modified inplace. "
+_NO_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
+)
 _VIEWS = {
-    "no_grad": "A view was created in no_grad mode and is being modified inplace with grad mode "
-    "enabled." + _MODE.format(mode="no_grad"),
+    "no_grad": _NO_GRAD + _MODE.format(mode="no_grad"),
     "inference": "A view was created in inference mode and is being modified inplace in normal "
     "mode." + _MODE.format(mode="inference_mode"),
-    "several": _OUTPUT + "This view is the output of a function that returns multiple views. Such "
+    "several": "{output} This view is the output of a function that returns multiple views. Such "
     "functions do not allow the output views to be modified inplace. You should replace the "
     "inplace operation by an out-of-place one.",
-    "function": _OUTPUT + "This view was created inside a custom Function (or because an input was "
+    "function": "{output} This view was created inside a custom Function (or because an input was "
     "returned as-is) and the autograd logic to handle view+inplace would override the custom "
     "backward associated with the custom Function, leading to incorrect gradients. This behavior "
     "is forbidden. You can fix this by cloning the output of the custom Function.",
@@ -72,23 +73,40 @@ def check_writable(x: Array, wanted: bool = False) -> None:
         )
     if not local.grad:
         return
-    if x.node is None and x._requires_grad and x.base is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation.\n"
-            "  write to it inside `with no_grad():`, as optimizers do"
-        )
+    check_leaf(x)
     root = x.base
     if x.view_kind and (wanted or edge(x) is not None or edge(root) is not None):
-        raise RuntimeError(_VIEWS[x.view_kind].format(**_described(x)))
-    if root is not None and root._requires_grad and root.node is None:
+        raise RuntimeError(_VIEWS[x.view_kind].format(output=_output(x)))
+    if _of_leaf(x) or (root is not None and root._requires_grad and root.node is None):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
             "\n  write to it inside `with no_grad():`, as optimizers do"
         )
 
 
-def _described(x: Array) -> dict[str, Any]:
-    return {"number": x.output_nr, "source": "" if x.node is None else x.node.title()}
+def check_leaf(x: Array) -> None:
+    """Raise torch's sentence if ``x`` is a leaf whose gradient is wanted, in a graph."""
+    if local.grad and x.node is None and x._requires_grad:
+        kind = "a leaf" if x.base is None else "a view of a leaf"
+        raise RuntimeError(
+            f"{kind} Variable that requires grad is being used in an in-place operation.\n"
+            "  write to it inside `with no_grad():`, as optimizers do"
+        )
+
+
+def _of_leaf(x: Array) -> bool:
+    """Whether nothing but views lies between ``x`` and a leaf."""
+    above: Any = x.node
+    while isinstance(above, Node) and above.call.op.aliases:
+        above = above.edges[0]
+    return x.node is not None and isinstance(above, Array)
+
+
+def _output(x: Array) -> str:
+    """What one of several outputs is, for a sentence."""
+    if x.node is None:
+        return _NO_GRAD
+    return f"Output {x.output_nr} of {x.node.title()} is a view and is being modified inplace."
 
 
 def write(op: Op, attrs: Any, x: T, *others: Array) -> T:

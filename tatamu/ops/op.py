@@ -7,6 +7,7 @@ output's layout, which kernel runs. ``attrs`` is keyed by identity, so callers i
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides
+from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -159,7 +160,7 @@ class Op:
     title: str
     shape: Callable[[Call], tuple[Out, ...]]
     reference: Callable[..., Any]
-    vjp: Callable[[Node, Any], tuple[Any, ...]] | None
+    vjp: Callable[..., tuple[Any, ...]] | None
     saves: Saves
     aliases: bool
     flops: Callable[[Call], int]
@@ -208,7 +209,7 @@ def node_name(title: str, attrs: Any) -> str:
     ('ExpBackward0', 'PowBackward1')
     """
     title = getattr(attrs, "node_title", title)
-    if title in ("CopySlices", "CopyBackwards") or ("Backward" in title and title[-1].isdigit()):
+    if title in ("CopySlices", "CopyBackwards") or re.search(r"Backward\d", title):
         return title
     return f"{title}Backward{getattr(attrs, 'overload', 0)}"
 
@@ -463,10 +464,17 @@ def _seen(x: Any, array: Numpy, kind: str) -> Any:
         start: int = array.__array_interface__["data"][0]
         offset = (start - x.storage.address) // size
     strides = tuple([stride // size for stride in array.strides])
-    out = made.type(x.storage, offset, Size(array.shape), strides, x.dtype)
+    out = made.type(x.storage, offset, sized(array.shape), strides, x.dtype)
     if array.flags.writeable:  # NumPy broadcasts read-only; then a view is made when asked for
         out._array = array
     out.base = x if x.base is None else x.base
     out.view_version = x.storage.version
-    out.view_kind = kind if local.grad else "inference" if mode.inference else "no_grad"
+    out.view_kind = view_kind(x, kind)
     return out
+
+
+def view_kind(x: Array, kind: str = "") -> str:
+    """Why a view of ``x`` may not be written to; see ``Array``."""
+    if local.grad:
+        return kind or x.view_kind
+    return "inference" if mode.inference else "no_grad"

@@ -1,4 +1,7 @@
-"""Permute: the axes in another order. The gradient's axes go back to where they were."""
+"""Permute: the axes in another order. The gradient's axes go back to where they were.
+
+The exchange of two axes, and the transpose of a matrix, have names of their own in torch.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tatamu.ops.common import none, samples, view_shape
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Op, view
 
-__all__ = ["permute", "permute_view"]
+__all__ = ["permute", "permute_view", "t", "t_", "transpose", "transpose_"]
 
 T = TypeVar("T", bound=Array)
 
@@ -23,16 +26,24 @@ def permute(x: T, order: Ints) -> T:
     return view(permute_view, order, x)
 
 
-permute_view = Op(
-    name="permute",
-    title="Permute",
-    shape=view_shape,
-    reference=lambda order, x: x.transpose(order),
-    vjp=lambda node, g: (permute(g, _inverse(node.call.attrs)),),
-    saves=NOTHING,
-    aliases=True,
-    flops=none,
-    bytes=none,
-    samples=samples((2, 3, 4), attrs=(2, 0, 1)),
-    kernels=(),
-)
+def _permuting(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=view_shape,
+        reference=lambda order, x: x.transpose(order),
+        vjp=lambda node, g: (permute(g, _inverse(node.call.attrs)),),
+        saves=NOTHING,
+        aliases=True,
+        flops=none,
+        bytes=none,
+        samples=samples((2, 3, 4), attrs=(2, 0, 1)),
+        kernels=(),
+    )
+
+
+permute_view = _permuting("permute", "Permute")
+transpose = _permuting("transpose", "Transpose")
+transpose_ = _permuting("transpose_", "TransposeBackward1")
+t = _permuting("t", "T")
+t_ = _permuting("t_", "TBackward1")

@@ -12,7 +12,16 @@ from tatamu.ops.elementwise import copying
 from tatamu.ops.layout import Ints, reshaped
 from tatamu.ops.op import NOTHING, Call, Op, Out, apply, view
 
-__all__ = ["clone", "laid_out", "reshape", "reshape_view", "with_strides"]
+__all__ = [
+    "SQUEEZED",
+    "SQUEEZED_IN_PLACE",
+    "clone",
+    "laid_out",
+    "reshape",
+    "reshape_view",
+    "unsafe_view",
+    "with_strides",
+]
 
 T = TypeVar("T", bound=Array)
 
@@ -70,19 +79,28 @@ def _reshape_shape(call: Call) -> tuple[Out, ...]:
     return (Out(reshaped(call.shape(0), call.attrs), call.dtype(0)),)
 
 
-reshape_view = Op(
-    name="view",
-    title="View",
-    shape=_reshape_shape,
-    reference=_reshape_reference,
-    vjp=lambda node, g: (reshape(g, node.call.shape(0)),),
-    saves=NOTHING,
-    aliases=True,
-    flops=none,
-    bytes=none,
-    samples=samples((2, 3, 4), attrs=(6, 4)),
-    kernels=(),
-)
+def _reshaping(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=_reshape_shape,
+        reference=_reshape_reference,
+        vjp=lambda node, g: (reshape(g, node.call.shape(0)),),
+        saves=NOTHING,
+        aliases=True,
+        flops=none,
+        bytes=none,
+        samples=samples((2, 3, 4), attrs=(6, 4)),
+        kernels=(),
+    )
+
+
+reshape_view = _reshaping("view", "View")
+unsafe_view = _reshaping("unsafe_view", "UnsafeView")
+
+# Of all axes, of one, of some, as torch numbers them; then in place.
+_squeezes = [_reshaping(f"squeeze_{number}", f"SqueezeBackward{number}") for number in range(6)]
+SQUEEZED, SQUEEZED_IN_PLACE = _squeezes[:3], _squeezes[3:]
 
 
 def reshape(x: T, shape: Ints) -> T:
@@ -90,4 +108,4 @@ def reshape(x: T, shape: Ints) -> T:
     try:
         return view(reshape_view, shape, x)
     except ValueError:
-        return view(reshape_view, shape, apply(clone, None, x))
+        return view(unsafe_view, shape, apply(clone, None, x))

@@ -1,5 +1,8 @@
 """The layers as functions, with torch's signatures: ``import tatamu.nn.functional as F``."""
 
+from typing import TYPE_CHECKING
+
+from tatamu import missing
 from tatamu.geometry.arguments import Ints
 from tatamu.nn.functional.activation import (
     celu,
@@ -33,6 +36,7 @@ from tatamu.nn.functional.attention import (
     scaled_dot_product_attention,
 )
 from tatamu.nn.functional.blocks import channel_shuffle, fold, unfold
+from tatamu.nn.functional.classes import cross_entropy, nll_loss
 from tatamu.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -42,6 +46,7 @@ from tatamu.nn.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from tatamu.nn.functional.distance import cosine_similarity, pairwise_distance, pdist
 from tatamu.nn.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -52,6 +57,29 @@ from tatamu.nn.functional.dropout import (
     gumbel_softmax,
 )
 from tatamu.nn.functional.linear import bilinear, linear
+from tatamu.nn.functional.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+)
+from tatamu.nn.functional.margins import (
+    cosine_embedding_loss,
+    ctc_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from tatamu.nn.functional.normalization import (
     batch_norm,
     group_norm,
@@ -59,6 +87,7 @@ from tatamu.nn.functional.normalization import (
     layer_norm,
     local_response_norm,
     normalize,
+    rms_norm,
 )
 from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.pooling import (
@@ -79,9 +108,28 @@ from tatamu.nn.functional.pooling import (
     max_pool3d,
 )
 from tatamu.nn.functional.resizing import interpolate, pixel_shuffle, pixel_unshuffle, upsample
+from tatamu.nn.functional.sampling import affine_grid, grid_sample
 from tatamu.nn.functional.softmax import log_softmax, softmax, softmin
 from tatamu.nn.functional.sparse import embedding, embedding_bag, one_hot
 from tatamu.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
+from tatamu.nn.functional.variants import (
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    celu_,
+    conv_tbc,
+    elu_,
+    hardtanh_,
+    leaky_relu_,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
+    relu_,
+    selu_,
+    threshold_,
+    upsample_bilinear,
+    upsample_nearest,
+)
 
 __all__ = [
     "Ints",
@@ -89,44 +137,65 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
     "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_spec",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
     "dropout3d",
     "elu",
+    "elu_",
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
+    "hinge_embedding_loss",
+    "huber_loss",
     "instance_norm",
     "interpolate",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "local_response_norm",
     "log_softmax",
@@ -134,28 +203,45 @@ __all__ = [
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
     "max_pool3d",
+    "max_pool3d_with_indices",
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
     "mish",
+    "mse_loss",
     "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "nll_loss",
     "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
     "scaled_dot_product_attention",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -164,6 +250,14 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn.functional", __name__)

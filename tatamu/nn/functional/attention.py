@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from tatamu.creation import full_like, tensor, zeros_like
 from tatamu.dtypes import DType, bool_
-from tatamu.functions.maths import where
+from tatamu.functions.joining import cat
+from tatamu.functions.logic import where
 from tatamu.nn.functional.dropout import dropout
 from tatamu.nn.functional.linear import linear
 from tatamu.nn.functional.padding import pad
@@ -112,7 +113,8 @@ def canonical_mask(mask: Tensor | None, name: str, dtype: DType) -> Tensor | Non
     if mask.dtype is not bool_:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     zero = tensor(0.0, dtype=dtype)
-    return where(mask, tensor(-math.inf, dtype=dtype), zero)
+    added: Tensor = where(mask, tensor(-math.inf, dtype=dtype), zero)
+    return added
 
 
 def check_mismatch(
@@ -206,8 +208,7 @@ def _check_mask(mask: Tensor, length: int, sources: int, heads: int) -> Tensor:
 
 def _one_more(x: Tensor, row: Tensor) -> Tensor:
     """``row``, which is broadcast, behind the first axis of ``x``."""
-    last = pad(row.expand(1, *x.shape[1:]), (0, 0, 0, 0, len(x), 0))
-    return pad(x, (0, 0, 0, 0, 0, 1)) + last
+    return cat([x, row.expand(1, *x.shape[1:])])
 
 
 def multi_head_attention_forward(

@@ -177,8 +177,8 @@ def gumbel_softmax(
     # The first of the largest is 1, all others 0: what torch scatters into zeros.
     detached = soft.detach()
     chosen = _first_largest(detached, dim)
-    straight: Tensor = chosen - detached + soft
-    return straight
+    found: Tensor = chosen - detached + soft
+    return found
 
 
 def _first_largest(x: Tensor, dim: int) -> Tensor:

@@ -30,6 +30,7 @@ __all__ = [
     "layer_norm",
     "local_response_norm",
     "normalize",
+    "rms_norm",
 ]
 
 
@@ -247,6 +248,45 @@ def local_response_norm(
     padded = pad(squares, (0, 0, size // 2, (size - 1) // 2))
     means = avg_pool2d(padded, (size, 1), stride=1).reshape(shape)
     return input / (means * alpha + k) ** beta
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """x over the root of the mean of its squares over the last axes, times ``weight``.
+
+    ``eps``, the dtype's own if None, is added under the root. Raises RuntimeError where the last
+    axes or the weight are not of ``normalized_shape``. (Zhang and Sennrich, 2019.)
+
+    >>> import tatamu
+    >>> rms_norm(tatamu.tensor([3.0, 4.0]), (2,))
+    tensor([0.8485, 1.1314])
+    """
+    over = list(normalized_shape)
+    if weight is not None and list(weight.shape) != over:
+        raise RuntimeError(
+            "Expected weight to be of same shape as normalized_shape, but got weight of shape "
+            f"{list(weight.shape)} and normalized_shape = {over}"
+        )
+    if list(input.shape[len(input.shape) - len(over) :]) != over:
+        starred = "".join(f", {n}" for n in over[1:])
+        raise RuntimeError(
+            f"Given normalized_shape={over}, expected input with shape [*{over[0]}{starred}], but "
+            f"got input of size{list(input.shape)}"
+        )
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            f"\"rms_norm\" not implemented for '{input.dtype.legacy_name}'\n"
+            "  the input holds integers: x.float() makes them float32"
+        )
+    if eps is None:
+        eps = float(np.finfo(input.dtype.compute).eps)
+    axes = tuple(range(-len(over), 0))
+    scaled = input * ((input * input).mean(axes, keepdim=True) + eps).rsqrt()
+    return scaled if weight is None else scaled * weight
 
 
 def normalize(

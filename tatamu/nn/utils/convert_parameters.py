@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tatamu import naming
-from tatamu.creation import zeros
+from tatamu.functions.joining import cat
 from tatamu.nn.members import typename
 from tatamu.tensor import Tensor
 
@@ -13,16 +13,13 @@ __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All numbers of the parameters in one vector, one parameter after the other."""
-    flat = [parameter.reshape(-1) for parameter in parameters]
-    size = sum(len(one) for one in flat)
-    out: Tensor = zeros(size, dtype=flat[0].dtype)
-    begin = 0
-    for one in flat:
-        end = begin + len(one)
-        out[begin:end] = one
-        begin = end
-    return out
+    """All numbers of the parameters in one vector, one parameter after the other.
+
+    >>> import tatamu
+    >>> parameters_to_vector([tatamu.ones(2), tatamu.zeros(1, 2)])
+    tensor([1., 1., 0., 0.])
+    """
+    return cat([parameter.reshape(-1) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

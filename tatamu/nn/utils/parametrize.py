@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import Any, TypeVar
 
+from tatamu import naming
 from tatamu.autograd import no_grad
 from tatamu.nn.containers import ModuleDict, ModuleList
 from tatamu.nn.module import Module
@@ -273,7 +274,8 @@ def register_parametrization(
         delattr(module, tensor_name)
         kind = type(module)
         if not is_parametrized(module):
-            entries: dict[str, Any] = {"__getstate__": _refuse}
+            path = f"{naming.prefix}.nn.utils.parametrize"
+            entries: dict[str, Any] = {"__getstate__": _refuse, "__module__": path}
             if not hasattr(kind, "__deepcopy__"):
                 entries["__deepcopy__"] = _deepcopy
             own_kind: Any = type(f"Parametrized{kind.__name__}", (kind,), entries)
