@@ -37,7 +37,9 @@ def what_ran(
     columns = zip(*map(_cells, shown), strict=True)
     widths = [max(map(len, column)) for column in columns]
     for record in shown:
-        row = "  ".join(f"{cell:<{width}}" for cell, width in zip(_cells(record), widths, strict=True))
+        row = "  ".join(
+            f"{cell:<{width}}" for cell, width in zip(_cells(record), widths, strict=True)
+        )
         formulas = arithmetic(record.module, record.input_size, record.output_size)
         lines.append("  ".join([row, *formulas]).rstrip())
     lines.append(_stopped(under_way, shown))
@@ -104,14 +106,12 @@ def _axes(module: Module, rank: int) -> Sequence[Any]:
     dims = next((d for d in AXES if type(module).__name__.endswith(f"Pool{d}d")), 0)
     if not dims or rank <= dims or "stride" not in settings:
         return ()
-    asked = [settings.get(name, default) for name, default in _POOL.items()]
+    padding, dilation = settings.get("padding", 0), settings.get("dilation", 1)
+    window = (settings["kernel_size"], settings["stride"], padding, dilation)
     try:
-        return PoolSpec.make(*asked, dims=dims).axes
+        return PoolSpec.make(*window, settings.get("ceil_mode", False), dims=dims).axes
     except GeometryError:
         return ()
-
-
-_POOL = {"kernel_size": 1, "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
 
 
 def _written(trace: TracebackType | None) -> str:

@@ -36,9 +36,7 @@ class _Row:
         return f"{self.name:>20}  {self.shape!s:>25} {f'{self.count:,}':>15}"
 
 
-def summary(
-    model: Module, input_size: Any, batch_size: int = -1, device: str = "cuda"
-) -> None:
+def summary(model: Module, input_size: Any, batch_size: int = -1, device: str = "cuda") -> None:
     """Print a table of a model's layers; ``input_size`` is that of one sample, without the batch,
     or a list of such for several arguments.
 
@@ -103,10 +101,10 @@ def _rows(model: Module, inputs: Sequence[Any], batch_size: int) -> list[_Row]:
         else:
             shape = [batch_size, *list(output.size())[1:]]
         name = f"{type(module).__name__}-{len(rows) + 1}"
-        weight, bias = (getattr(module, kind, None) for kind in ("weight", "bias"))
-        counts = [math.prod(p.size()) for p in (weight, bias) if hasattr(p, "size")]
-        trained = hasattr(weight, "size") and bool(weight.requires_grad)
-        rows.append(_Row(name, shape, sum(counts), trained))
+        parts: list[Any] = [getattr(module, kind, None) for kind in ("weight", "bias")]
+        count = sum(math.prod(part.size()) for part in parts if hasattr(part, "size"))
+        trained = hasattr(parts[0], "size") and bool(parts[0].requires_grad)
+        rows.append(_Row(name, shape, count, trained))
 
     def watch(module: Module) -> None:
         if not isinstance(module, (Sequential, ModuleList)) and module is not model:

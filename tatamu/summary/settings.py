@@ -7,8 +7,12 @@ from enum import Enum, IntEnum, unique
 __all__ = ["ColumnSettings", "Mode", "RowSettings", "Units", "Verbosity"]
 
 
+class Choice(str, Enum):  # noqa: UP042 (a StrEnum prints its value where torchinfo prints its name)
+    """A name that is also a text."""
+
+
 @unique
-class Mode(str, Enum):
+class Mode(Choice):
     """The mode the model is run in."""
 
     TRAIN = "train"
@@ -16,7 +20,7 @@ class Mode(str, Enum):
 
 
 @unique
-class RowSettings(str, Enum):
+class RowSettings(Choice):
     """What the rows show and how they are drawn."""
 
     DEPTH = "depth"
@@ -26,7 +30,7 @@ class RowSettings(str, Enum):
 
 
 @unique
-class ColumnSettings(str, Enum):
+class ColumnSettings(Choice):
     """The columns there are."""
 
     KERNEL_SIZE = "kernel_size"
@@ -39,7 +43,7 @@ class ColumnSettings(str, Enum):
 
 
 @unique
-class Units(str, Enum):
+class Units(Choice):
     """How large numbers are written."""
 
     AUTO = "auto"

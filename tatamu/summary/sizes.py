@@ -11,7 +11,7 @@ import numpy as np
 from tatamu.creation import from_numpy
 from tatamu.tensor import Tensor
 
-__all__ = ["memory_of", "mapped", "product", "size_and_width", "sizes_of"]
+__all__ = ["mapped", "memory_of", "product", "size_and_width", "sizes_of"]
 
 STORAGE_OBJECT = 64
 """Bytes of the object that holds a tensor's memory in torch; they count as input, too."""
@@ -38,12 +38,12 @@ def size_and_width(value: Any, batch_dim: int | None) -> tuple[list[Any], int]:
         first = value[0].data
         size = list(first.size())
         if batch_dim is not None:
-            size = size[:batch_dim] + [1] + size[batch_dim + 1 :]
+            size = _one_at(size, batch_dim)
         return size, first.element_size()
     if isinstance(value, dict):
         size, width = _nested(list(value.values())[-1])
         if batch_dim is not None:
-            size = [size[:batch_dim] + [1] + size[batch_dim + 1 :]]
+            size = [_one_at(size, batch_dim)]
         return size, width
     if isinstance(value, (Tensor, np.ndarray)):
         return _nested(value)
@@ -56,6 +56,11 @@ def size_and_width(value: Any, batch_dim: int | None) -> tuple[list[Any], int]:
         "Model contains a layer with an unsupported input or output type: "
         f"{value}, type: {type(value)}"
     )
+
+
+def _one_at(size: list[Any], batch_dim: int) -> list[Any]:
+    """A size for one sample."""
+    return [*size[:batch_dim], 1, *size[batch_dim + 1 :]]
 
 
 def _sized(value: Any) -> bool:
