@@ -128,10 +128,8 @@ REFUSED = {
     ("my_net.py:Nett",): "my_net.py has no Nett; what there is: Net, Pair, ready.",
     ("none.py:Net",): "none.py has no Net; what there is: -.",
     ("my_net.py:number",): "my_net.py:number is no network but int",
-    (
-        "my_net.py:Pair",
-    ): "my_net.py:Pair cannot be called so (missing a required argument: 'size'): "
-    "give its arguments, as in my_net.py:Pair(10).",
+    ("my_net.py:Pair",): "my_net.py:Pair cannot be called so (missing a required "
+    "argument: 'size'): give its arguments, as in my_net.py:Pair(10).",
     ("my_net.py:Net(1, 2)",): "my_net.py:Net(1, 2) cannot be called so (too many positional",
     ("ReLU", "--input", "3x"): "'3x' is no size of an input",
     ("ReLU", "--input", "3x0"): "'3x0' is no size of an input",

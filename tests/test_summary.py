@@ -25,7 +25,7 @@ __all__ = ["somewhere"]
 
 def failed(model: nn.Module, *sizes: Any, **options: Any) -> list[str]:
     """The lines below torchinfo's sentence."""
-    with pytest.raises(RuntimeError, match="^Failed to run torchinfo") as caught:
+    with pytest.raises(RuntimeError, match=r"^Failed to run torchinfo") as caught:
         tatamu.summary(model, *sizes, verbose=0, **options)
     return str(caught.value).split("\n  ")[1:]
 
@@ -175,7 +175,7 @@ def test_a_notebook_shows_the_table_once(somewhere: Path) -> None:
 # ---- torch's names ------------------------------------------------------------------------------
 
 SCRIPT = """
-import torchinfo, torchsummary
+import torchinfo, torchsummary as older
 from torchinfo import ModelStatistics, summary
 from torchinfo.model_statistics import ModelStatistics as Same
 from torchinfo.layer_info import LayerInfo
@@ -183,7 +183,7 @@ from torchsummary.torchsummary import summary as old
 from torch import nn
 result = summary(nn.ReLU(), (1, 2), verbose=0)
 print(type(result) is Same is ModelStatistics, type(result.summary_list[0]) is LayerInfo)
-print(torchinfo.__version__.split("+")[0], torchinfo.summary is summary, torchsummary.summary is old)
+print(torchinfo.__version__.split("+")[0], torchinfo.summary is summary, older.summary is old)
 old(nn.Sequential(nn.Linear(2, 1)), (2,))
 """
 

@@ -89,8 +89,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "summary.arguments": (
         "{text} cannot be called so ({why}): give its arguments, as in {name}(10).",
-        "{text} はこのままでは呼び出せません（{why}）。"
-        "{name}(10) のように引数を書いてください。",
+        "{text} はこのままでは呼び出せません（{why}）。{name}(10) のように引数を書いてください。",
     ),
     "summary.models": (
         "{name} is no layer, and the models of tatamu.vision.models are not in this version: "
