@@ -25,6 +25,7 @@ FLOORS = (
         "pitfalls",
         "dtypes",
         "device",
+        "download",
         "cuda",
         "missing",
         "version",
