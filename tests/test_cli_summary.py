@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from cli_runner import run, somewhere
@@ -151,12 +152,28 @@ def test_what_is_refused(arguments: tuple[str, ...]) -> None:
 
 
 def test_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tiny(*, weights: object = None, **options: int) -> nn.Module:
+        return nn.Linear(2, options.get("classes", 3))
+
+    models = ModuleType("tatamu.vision.models")
+    vars(models).update(tiny=tiny, Tiny=nn.Linear)
+    monkeypatch.setitem(sys.modules, "tatamu.vision.models", models)
+    assert run("summary", "tiny", "--input", "1x2").stdout == text(nn.Linear(2, 3), (1, 2))
+    assert run("summary", "tiny(classes=5)").stdout == text(nn.Linear(2, 5))
+    refused = {
+        "tinny": "There is no model or layer named tinny; did you mean tiny?",
+        "qqqqq": "There is no model or layer named qqqqq.",
+        "tiny(1)": "tiny(1) cannot be called so (too many positional arguments)",
+    }
+    for name, sentence in refused.items():
+        result = run("summary", name)
+        assert result.exit_code == 2 and sentence in result.stderr
     monkeypatch.setitem(sys.modules, "tatamu.vision.models", None)
     result = run("summary", "vgg16")
     assert result.exit_code == 2 and "vgg16 is no layer, and the models" in result.stderr
 
 
 def test_help_in_both_languages() -> None:
-    for lang, word in (("en", "mult-adds, as"), ("ja", "積和演算数")):
+    for lang, word in (("en", "mult-adds, as"), ("ja", "積和の回数")):
         shown = " ".join(run("summary", "--help", lang=lang).stdout.split())
         assert word in shown and "hide_recursive_layers" in shown

@@ -3,7 +3,7 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "help.summary": (
         "Print a network's layers with their sizes, parameters and mult-adds, as torchinfo does.",
-        "各レイヤーの大きさ・パラメーター数・積和演算数を torchinfo と同じ表にします。",
+        "各レイヤーの大きさ・パラメーター数・積和の回数を torchinfo と同じ表にします。",
     ),
     "help.summary.model": (
         "my_net.py:Net or package.module:Net (a class, a function or a model; with arguments as in "
