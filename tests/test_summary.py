@@ -256,3 +256,11 @@ def test_runs_are_kept_only_where_asked_for() -> None:
     anew = tatamu.summary(model, (7, 2), verbose=0, cache_forward_pass=True)
     assert anew.summary_list[0].output_size == [7, 3]
     clear_cached_forward_pass()
+
+
+def test_a_net_of_many_floors_takes_no_longer_for_each() -> None:
+    model: nn.Module = nn.Linear(2, 2)
+    for _ in range(60):
+        model = nn.Sequential(model)
+    result = tatamu.summary(model, (1, 2), depth=100, verbose=0)
+    assert result.total_params == 6 and str(result).count("Sequential") == 60

@@ -5,6 +5,7 @@ The fixtures are made by scripts/fixtures/summary.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,23 @@ def test_text(case: dict[str, Any]) -> None:
     assert case.get("kind", "") in got.get("kinds", [""])
     assert got.get("error", "").split("\n")[0] == case.get("error", "").split("\n")[0]
     assert got.get("warning") == case.get("warning")
+
+
+@pytest.mark.slow
+def test_random_nets() -> None:
+    """Three hundred nets with shared modules, lists, calls out of order and modules never called.
+
+    Where one differs, ``every_way(seed)`` of the preamble prints its tables on both sides.
+    """
+    preamble = NETS.with_name("random.txt").read_text("utf-8")
+    differ = []
+    for seed, expected in enumerate(FACTS["random"]):
+        found = outcome(preamble, f"every_way({seed})", NAMES)
+        error = found.get("error")
+        told = json.dumps([found["text"], error and error.split("\n")[0], found.get("warning")])
+        if hashlib.sha256(told.encode()).hexdigest()[:16] != expected:
+            differ.append(seed)
+    assert differ == []
 
 
 def test_the_versions_compared_with() -> None:

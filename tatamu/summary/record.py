@@ -133,13 +133,20 @@ class LayerInfo:
             else:
                 self.macs += size[0] * count
 
-    def leftover(self, what: str) -> int:
-        """``num_params`` or ``trainable_params`` less those of the records below."""
-        own: int = getattr(self, what)
-        for child in self.children:
-            if not child.is_recursive:
-                own -= getattr(child, what) if child.is_leaf_layer else child.leftover(what)
-        return own
+    def leftover(self, what: str, known: dict[int, int] | None = None) -> int:
+        """``num_params`` or ``trainable_params`` less those of the records below.
+
+        ``known`` keeps what has been found on the way: each record is below all those around it.
+        """
+        known = {} if known is None else known
+        if id(self) not in known:
+            own: int = getattr(self, what)
+            for child in self.children:
+                if not child.is_recursive:
+                    leaf = child.is_leaf_layer
+                    own -= getattr(child, what) if leaf else child.leftover(what, known)
+            known[id(self)] = own
+        return known[id(self)]
 
     def leftover_params(self) -> int:
         """Parameters of the module that none of the records below has."""
