@@ -399,7 +399,8 @@ class Views(Array):
                 f"size={wanted}): the number of sizes provided ({len(wanted)}) "
                 f"must be greater or equal to the number of dimensions in the tensor ({len(own)})"
             )
-        for axis, n in enumerate(own, new):
+        for axis in reversed(range(new, len(wanted))):
+            n = own[axis - new]
             if wanted[axis] == -1:
                 wanted[axis] = n
             elif n not in (1, wanted[axis]):

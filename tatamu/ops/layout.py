@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, SupportsIndex, overload
 
 from tatamu import naming
+from tatamu.pitfalls import hint
 
 __all__ = [
     "Size",
@@ -261,6 +262,13 @@ def wrap_dim(dim: int, rank: int) -> int:
     return dim % span
 
 
+def off_by_one(a: Ints, b: Ints) -> str:
+    """A line on rounding down where feature maps of two sizes meet, as skip connections do."""
+    pairs = [(m, n) for m, n in zip(a, b, strict=False) if m != n]
+    near = all(abs(m - n) == 1 for m, n in pairs) and a[:2] == b[:2]
+    return f"\n  {hint('floored')}" if near and len(a) == len(b) >= 3 else ""
+
+
 def broadcast_shapes(a: Ints, b: Ints) -> Ints:
     """The shape that two operands share, by NumPy's and torch's rule.
 
@@ -272,13 +280,14 @@ def broadcast_shapes(a: Ints, b: Ints) -> Ints:
     rank = max(len(a), len(b))
     left = (1,) * (rank - len(a)) + a
     right = (1,) * (rank - len(b)) + b
-    for axis, (m, n) in enumerate(zip(left, right, strict=True)):
+    for axis in reversed(range(rank)):  # as torch compares them
+        m, n = left[axis], right[axis]
         if m != n and 1 not in (m, n):
             raise RuntimeError(
                 f"The size of tensor a ({m}) must match the size of tensor b ({n}) "
                 f"at non-singleton dimension {axis}\n"
                 f"  a is {list(a)}, b is {list(b)}: counted from the right, two sizes must be "
-                "equal or one of them 1"
+                "equal or one of them 1" + off_by_one(a, b)
             )
     return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
 
