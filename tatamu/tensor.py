@@ -65,15 +65,16 @@ class Tensor(
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if value.dtype is not self.dtype:
-            raise RuntimeError(
-                "data set to a tensor that has another dtype: "
-                f"{value.dtype} for a tensor of {self.dtype}"
+        if not isinstance(value, Array):
+            raise TypeError(
+                f"Variable data has to be a tensor, but got {type(value).__name__}\n"
+                "  torch.tensor(...) makes one"
             )
         self.storage = value.storage
         self.offset = value.offset
         self.shape = value.shape
         self.strides = value.strides
+        self.dtype = value.dtype
         self._array = value._array
 
     # ---- copies ----

@@ -255,6 +255,8 @@ class Views(Array):
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
         if rank == 0:
             return self.reshape(1)
+        if start == end:
+            return self
         shape = self.shape
         return self.reshape(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
 

@@ -407,8 +407,12 @@ def record(
 ) -> None:
     """Make the differentiable outputs the results of a new node, if any input wants a gradient.
 
+    Integers and truth values have none, and end the graph.
+
     ``edges`` are given where an input was written to since they could be asked for.
     """
+    if not outputs[0].dtype.is_floating_point:
+        return
     if edges is None:
         edges = tuple([edge(x) for x in inputs])
     saves = call.op.saves
