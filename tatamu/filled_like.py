@@ -70,6 +70,8 @@ def _like(
     kind = must_be_type(name, dtype) or x.dtype
     strides = _preserved(x, memory_format or preserve_format)
     made = blank(x.shape, kind, strides)
+    if memory_format in (None, preserve_format):
+        made.storage.reordered = x.storage.reordered
     if value is not None:
         filling = np.asarray(value).astype(kind.compute)
         made.array.fill(dtypes.narrow(filling, kind)[()])

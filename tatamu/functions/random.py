@@ -48,7 +48,6 @@ def blank(shape: Any, dtype: DType, strides: Any = None, out: Any = None) -> Any
     if out is not None:
         return _resized(out, size)
     storage = Storage(size.numel() * dtype.itemsize)
-    storage.reordered = strides is not None
     return made.type(storage, 0, size, strides or contiguous_strides(size), dtype)
 
 
@@ -77,7 +76,9 @@ def _can_require(dtype: DType, requires_grad: bool) -> None:
 def blank_like(x: Array, dtype: DType | None = None) -> Any:
     """A tensor of the shape and memory order of ``x``, with whatever its memory holds."""
     strides = ordered_like(x.shape, x.strides, x.shape)
-    return blank(x.shape, dtype or x.dtype, strides)
+    made = blank(x.shape, dtype or x.dtype, strides)
+    made.storage.reordered = x.storage.reordered
+    return made
 
 
 _IGNORED = ("device", "layout", "pin_memory", "names", "memory_format")

@@ -29,7 +29,8 @@ _LARGEST = {
 
 def _axes(x: Array) -> list[int]:
     """The axes from the slowest in memory to the fastest: the order numbers are drawn in."""
-    return sorted(range(len(x.shape)), key=lambda axis: -x.strides[axis])
+    strides = x.shown_strides()
+    return sorted(range(len(x.shape)), key=lambda axis: -strides[axis])
 
 
 def fill(x: Array, draw: Callable[[int], Numpy]) -> None:
@@ -39,10 +40,10 @@ def fill(x: Array, draw: Callable[[int], Numpy]) -> None:
     if count == 0:
         return
     values = dtypes.narrow(_computed(draw(count), x.dtype), x.dtype)
-    if x.in_order():
+    axes = _axes(x)
+    if axes == sorted(axes):
         shaped = values.reshape(x.shape)
     else:
-        axes = _axes(x)
         shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
     if local.grad and x._requires_grad:
         write(overwrite, None, x, wrap(shaped, x.dtype))
@@ -149,7 +150,7 @@ class Random(Array):
         source = generator or default_generator
 
         def draw(count: int) -> Numpy:
-            if count >= 16 and self.in_order():
+            if count >= 16 and self.is_contiguous():  # type: ignore[attr-defined]
                 return draws.long_normal(source, count, self.dtype, middle, deviation)
             return draws.normal(source, count, middle, deviation)
 

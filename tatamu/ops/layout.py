@@ -170,6 +170,53 @@ def axis_order(shape: Ints, strides: Ints) -> Ints | None:
     return tuple([axis if n == 1 else next(counted) for axis, n in enumerate(shape)])
 
 
+def out_of_order(shape: Ints, strides: Ints) -> bool:
+    """Whether elements lie in another order than C's, or with gaps."""
+    return not is_contiguous(shape, strides, contiguous_strides(shape))
+
+
+def is_channels_last(shape: Ints, strides: Ints) -> bool:
+    """Whether elements lie channels-last (four or five axes), and not in C order as well."""
+    return (
+        len(shape) in (4, 5)
+        and is_contiguous(shape, strides, channels_last_strides(shape))
+        and out_of_order(shape, strides)
+    )
+
+
+def as_if_in_order(shape: Ints, strides: Ints, offset: int, whole: Ints, steps: Ints) -> Ints:
+    """The strides of a view of a tensor of shape ``whole``, as if that tensor lay in C order.
+
+    Really it lies without gaps with strides ``steps``; the view begins ``offset`` into it. Here
+    is channel 1 of (2, 3, 4) with the channels innermost:
+
+    >>> as_if_in_order((2, 4), (12, 3), 1, (2, 3, 4), (12, 1, 3))
+    (12, 1)
+    """
+    wanted = contiguous_strides(whole)
+    if shape == whole and strides == steps:
+        return wanted
+    slowest_first = sorted(range(len(whole)), key=lambda axis: (-steps[axis], axis))
+
+    def place(at: int) -> int:
+        found = 0
+        for axis in slowest_first:
+            if whole[axis] != 1:
+                number, at = divmod(at, steps[axis])
+                found += number * wanted[axis]
+        return found
+
+    start = place(offset)
+    of_axes = {step: want for n, step, want in zip(whole, steps, wanted, strict=True) if n == 1}
+    of_axes = {**dict(zip(steps, wanted, strict=True)), **of_axes}
+    return tuple(
+        [
+            of_axes.get(step, step) if n == 1 else place(offset + step) - start
+            for n, step in zip(shape, strides, strict=True)
+        ]
+    )
+
+
 def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
     """Strides for ``out`` that order its axes as ``strides`` order those of ``shape``.
 

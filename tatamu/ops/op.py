@@ -21,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
+from tatamu.ops.layout import Ints, Size, contiguous_strides, is_channels_last, out_of_order, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -146,7 +146,8 @@ class Sample(NamedTuple):
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Op:
     """All there is to know about one operation. Nothing can be forgotten: only ``differentiable``,
-    how many outputs (the first so many) are in the graph, has a default.
+    how many outputs (the first so many) are in the graph, and ``reorders``, whether it lays its
+    output out in another order than torch would (of its own accord), have defaults.
 
     ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
     NumPy, obviously right, in the dtype it is given. ``vjp(node, *gradients)`` takes a gradient
@@ -168,6 +169,7 @@ class Op:
     samples: Callable[[np.random.Generator], Iterable[Sample]]
     kernels: tuple[Kernel, ...]
     differentiable: int = 1
+    reorders: bool = False
     kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
 
@@ -245,7 +247,7 @@ def watching(watcher: Callable[[Event], object]) -> Iterator[None]:
 class Plan:
     """A Call worked out: its outputs, and the runner that fills them (None: the reference)."""
 
-    __slots__ = ("attrs", "call", "many", "outs", "runner", "why")
+    __slots__ = ("attrs", "call", "many", "ordered", "outs", "runner", "why")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -262,6 +264,13 @@ class Plan:
             for out in outs
         ]
         self.many = len(outs) > 1
+        # Inputs that lie in another order than C's: somebody chose that, a user or an operation.
+        self.ordered = [
+            place
+            for place, (shape, strides) in enumerate(zip(call.shapes, call.strides, strict=True))
+            if shape is not None and strides is not None
+            if (is_channels_last if call.op.reorders else out_of_order)(shape, strides)
+        ]
         self.runner: Runner | None = None
         reasons = []
         for candidate in candidates(call) if call.op.kernels else ():
@@ -284,10 +293,15 @@ class Plan:
         outputs = []
         for shape, strides, dtype, nbytes, reordered in self.outs:
             storage = Storage(nbytes)
-            storage.reordered = reordered
+            storage.reordered = reordered and self.chose(inputs)
             outputs.append(made.type(storage, 0, shape, strides, dtype))
         filled = tuple(outputs)
         return filled if self.fill(inputs, filled) else self.refer(inputs)
+
+    def chose(self, inputs: tuple[Array | None, ...]) -> bool:
+        """Whether an operation, this one or one before it, chose the order of the outputs."""
+        by = [inputs[place].storage.reordered for place in self.ordered]  # type: ignore[union-attr]
+        return all(by) if self.call.op.reorders else any(by)
 
     @property
     def elementwise(self) -> bool:
@@ -315,18 +329,27 @@ class Plan:
         if not self.many:
             results = (results,)
         return tuple(
-            [self._hold(np.asarray(r), out) for r, out in zip(results, self.outs, strict=True)]
+            [
+                self._hold(np.asarray(r), out, inputs)
+                for r, out in zip(results, self.outs, strict=True)
+            ]
         )
 
-    def _hold(self, result: Numpy, out: tuple[Size, Ints, DType, int, bool]) -> Array:
+    def _hold(
+        self,
+        result: Numpy,
+        out: tuple[Size, Ints, DType, int, bool],
+        inputs: tuple[Array | None, ...],
+    ) -> Array:
         """A result of the reference as a tensor, in the layout that the shape rule asks for."""
-        _, strides, dtype, nbytes, reordered = out
+        _, strides, dtype, nbytes, other_order = out
         stored = narrow(result, dtype)
-        if not reordered or stored.strides == tuple([n * dtype.itemsize for n in strides]):
-            return wrap(stored, dtype)
-        tensor = made.type(Storage(nbytes), 0, out[0], strides, dtype)
-        tensor.storage.reordered = True
-        np.copyto(tensor.array, stored)
+        if not other_order or stored.strides == tuple([n * dtype.itemsize for n in strides]):
+            tensor = wrap(stored, dtype)
+        else:
+            tensor = made.type(Storage(nbytes), 0, out[0], strides, dtype)
+            np.copyto(tensor.array, stored)
+        tensor.storage.reordered = other_order and self.chose(inputs)
         return tensor
 
     def ran(self) -> Ran:

@@ -101,6 +101,10 @@ def _reference(pad: Pad, x: Numpy) -> Numpy:
     first = x.ndim - len(pad.widths)
     for axis, width in enumerate(pad.widths, first):
         sources = _sources(x.shape[axis], width, pad.mode)
+        if not y.shape[axis]:
+            shape = (*y.shape[:axis], len(sources), *y.shape[axis + 1 :])
+            y = np.full(shape, pad.value, y.dtype)
+            continue
         y = np.take(y, sources, axis)
         outside = (slice(None),) * axis + (sources < 0,)
         y[outside] = pad.value

@@ -19,9 +19,9 @@ from tatamu.ops.avg_pool import AvgPool
 from tatamu.ops.common import interned
 from tatamu.ops.lp_pool import KERNEL_NORMS, LPPool
 from tatamu.ops.lp_pool import lp_pool as _lp_pool
-from tatamu.pitfalls import explained, hint
 from tatamu.ops.op import Op, apply, apply_all, called
 from tatamu.ops.pooled import Spec
+from tatamu.pitfalls import explained, hint
 from tatamu.tensor import Tensor
 
 __all__ = [
