@@ -56,7 +56,6 @@ def truncated(model: nn.Module, deviation: Callable[[Any], float]) -> None:
 def fit(options: dict[str, Any], weights: Any) -> None:
     """Published weights have auxiliary heads, and were trained on another scale."""
     options.setdefault("transform_input", True)
-    # An auxiliary head that is not wanted is taken off after loading.
-    options["aux_logits"] = True
+    demand(options, "aux_logits", True)
     demand(options, "init_weights", False)
     known_classes(options, weights)

@@ -12,7 +12,7 @@ from tatamu.nn import functional as F
 from tatamu.tensor import Tensor
 from tatamu.vision.models import _inception
 from tatamu.vision.models._api import weights_enum
-from tatamu.vision.models._utils import builder, demand
+from tatamu.vision.models._utils import builder
 
 __all__ = [
     "Inception3",
@@ -266,10 +266,5 @@ class Inception3(nn.Module):
         return x
 
 
-def _fit(options: dict[str, Any], weights: Any) -> None:
-    demand(options, "aux_logits", True)
-    _inception.fit(options, weights)
-
-
 Inception_V3_Weights = weights_enum("Inception_V3_Weights", __name__)
-inception_v3 = builder("inception_v3", Inception_V3_Weights, Inception3, Inception3, _fit)
+inception_v3 = builder("inception_v3", Inception_V3_Weights, Inception3, Inception3, _inception.fit)

@@ -12,7 +12,7 @@ from tatamu import nn
 from tatamu.tensor import Tensor
 from tatamu.vision.models import _init
 from tatamu.vision.models._api import weights_enum
-from tatamu.vision.models._utils import builder, demand, known_classes
+from tatamu.vision.models._utils import builder, known_classes
 
 __all__ = [
     "VGG",
@@ -101,7 +101,7 @@ def _make(depth: int, batch_norm: bool, **options: Any) -> VGG:
 
 
 def _fit(options: dict[str, Any], weights: Any) -> None:
-    demand(options, "init_weights", False)
+    options["init_weights"] = False
     known_classes(options, weights)
 
 
