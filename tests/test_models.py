@@ -14,15 +14,18 @@ import pytest
 from model_cases import (
     ARGUMENTS,
     LOGITS,
+    PRESETS,
     STARTS,
     TRAINED,
     digests,
     fill,
     outcome,
     picture,
+    pixels,
     trained,
     values,
 )
+from PIL import Image
 
 import tatamu
 from tatamu import naming, nn
@@ -119,6 +122,15 @@ def test_all_arguments_have_an_outcome() -> None:
 def test_arguments_do_what_torchvisions_do(code: str, theirs: Any) -> None:
     with init.skipped():
         assert outcome(code, SPACE) == theirs
+
+
+@pytest.mark.parametrize(("at", "code"), enumerate(PRESETS))
+def test_pictures_are_made_ready_as_for_torchvision(at: int, code: str) -> None:
+    preset = eval(code, dict(SPACE))
+    ours = preset(Image.fromarray(pixels()))
+    np.testing.assert_allclose(ours.numpy(), ARRAYS[f"pillow{at}"], rtol=1e-5, atol=1e-5)
+    ours = preset(tatamu.from_numpy(pixels()).permute(2, 0, 1))
+    np.testing.assert_allclose(ours.numpy(), ARRAYS[f"tensor{at}"], rtol=1e-5, atol=1e-5)
 
 
 def test_published_counts_are_those_of_the_models() -> None:
