@@ -30,7 +30,7 @@ from PIL import Image
 import tatamu
 from tatamu import naming, nn
 from tatamu.nn import init
-from tatamu.vision import models, ops
+from tatamu.vision import models, ops, transforms
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "models.json").read_text("utf-8"))
@@ -39,6 +39,10 @@ SPACE: dict[str, Any] = {"torch": tatamu, "models": models, "nn": nn, "ops": ops
 
 # What takes over half a second.
 SLOW_STARTS = ("inception_v3", "convnext_tiny", "VGG")
+
+needs_transforms = pytest.mark.skipif(
+    not hasattr(transforms, "functional"), reason="the functions of transforms are not there"
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:The default weight initialization")
 
@@ -118,23 +122,28 @@ def test_all_arguments_have_an_outcome() -> None:
 
 @pytest.mark.usefixtures("torchs_name")
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("code", "theirs"), FACTS["arguments"])
+@pytest.mark.parametrize(
+    ("code", "theirs"),
+    [
+        pytest.param(*case, marks=[needs_transforms] if ".transforms(" in case[0] else [])
+        for case in FACTS["arguments"]
+    ],
+)
 def test_arguments_do_what_torchvisions_do(code: str, theirs: Any) -> None:
     with init.skipped():
         assert outcome(code, SPACE) == theirs
 
 
+@needs_transforms
 @pytest.mark.parametrize(("at", "code"), list(enumerate(PRESETS)))
 def test_pictures_are_made_ready_as_for_torchvision(at: int, code: str) -> None:
     preset = eval(code, dict(SPACE))
-    ours = preset(Image.fromarray(pixels()))
-    np.testing.assert_allclose(
-        ours.numpy(), ARRAYS[f"pillow{at}"], rtol=1e-5, atol=1e-6 * np.abs(ours.numpy()).max()
-    )
-    ours = preset(tatamu.from_numpy(pixels()).permute(2, 0, 1) / 255)
-    np.testing.assert_allclose(
-        ours.numpy(), ARRAYS[f"tensor{at}"], rtol=1e-5, atol=1e-6 * np.abs(ours.numpy()).max()
-    )
+    pillow = Image.fromarray(pixels())
+    tensor = tatamu.from_numpy(pixels()).permute(2, 0, 1) / 255
+    for kind, given in (("pillow", pillow), ("tensor", tensor)):
+        theirs = ARRAYS[f"{kind}{at}"]
+        least = 1e-5 * np.abs(theirs).max()
+        np.testing.assert_allclose(preset(given).numpy(), theirs, rtol=1e-5, atol=least)
 
 
 def test_published_counts_are_those_of_the_models() -> None:
@@ -227,6 +236,9 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     told.parent.mkdir(parents=True)
     told.touch()
     assert weights.fetch(url) == told
+    state = models.resnet18().state_dict()
+    monkeypatch.setattr(tatamu, "load", {told: state}.get, raising=False)
+    assert values(models.resnet18(weights="DEFAULT")) == values(_Holding(state))
     monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert weights.folder() == tmp_path / "cache" / "torch" / "hub" / "checkpoints"
@@ -388,6 +400,19 @@ def test_hooks_see_inner_layers() -> None:
     with tatamu.no_grad():
         model(tatamu.from_numpy(picture(1, 3, 32, 32)))
     assert seen == [(1, 128, 4, 4)]
+
+
+def test_large_models_are_made_without_first_values() -> None:
+    tatamu.manual_seed(0)
+    before = tatamu.get_rng_state()
+    with init.skipped():
+        with init.skipped():
+            models.alexnet()
+        layer = nn.Linear(2, 2)
+        assert init.ones_(tensor=layer.weight) is layer.weight
+    assert tatamu.equal(tatamu.get_rng_state(), before)
+    nn.Linear(2, 2)
+    assert not tatamu.equal(tatamu.get_rng_state(), before)
 
 
 # ---- single blocks ----
