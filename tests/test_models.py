@@ -68,7 +68,16 @@ def test_all_builders_are_there() -> None:
     assert all(name in models.__all__ for name in models.list_models())
 
 
-@pytest.mark.parametrize("name", sorted(FACTS["structure"]))
+def _builders() -> list[Any]:
+    """Of each family one builder in quick runs."""
+    often = {row[0] for row in LOGITS}
+    return [
+        pytest.param(name, marks=[] if name in often else [pytest.mark.slow])
+        for name in sorted(FACTS["structure"])
+    ]
+
+
+@pytest.mark.parametrize("name", _builders())
 def test_names_shapes_and_text_are_torchvisions(name: str) -> None:
     with init.skipped():
         model = models.get_model(name)
