@@ -70,6 +70,8 @@ SOURCES: dict[str, str] = {
     "torchvision.io": "tatamu.vision.io",
     "torchvision.models": "tatamu.vision.models",
     "torchvision.ops": "tatamu.vision.ops",
+    "torchvision.ops.misc": "tatamu.vision.ops.misc",
+    "torchvision.ops.stochastic_depth": "tatamu.vision.ops.stochastic_depth",
     "torchvision.transforms": "tatamu.vision.transforms",
     "torchvision.transforms.functional": "tatamu.vision.transforms",
     "torchvision.transforms.v2": "tatamu.vision.transforms",
@@ -77,6 +79,17 @@ SOURCES: dict[str, str] = {
     "torchvision.utils": "tatamu.vision.utils",
 }
 """A name and the module whose names it has."""
+
+_FAMILIES = (
+    "_api", "_utils", "alexnet", "convnext", "densenet", "detection", "efficientnet", "googlenet",
+    "inception", "mnasnet", "mobilenet", "mobilenetv2", "mobilenetv3", "optical_flow",
+    "quantization", "regnet", "resnet", "segmentation", "shufflenetv2", "squeezenet",
+    "swin_transformer", "vgg", "video", "vision_transformer",
+)  # fmt: skip
+SOURCES.update(
+    (f"torchvision.models.{family}", f"tatamu.vision.models.{family}") for family in _FAMILIES
+)
+SOURCES["torchvision.transforms._presets"] = "tatamu.vision.presets"
 
 _KERAS = (
     "activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models",
