@@ -121,7 +121,7 @@ def _source(request: Request, tell: Tell) -> Source:
 
 
 def _photo_values(photo: Photo) -> tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    from tatamu.vision.transforms import to_tensor
+    from tatamu.vision.transforms.functional import to_tensor
 
     pixels = np.array(photo.image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
