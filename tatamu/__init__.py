@@ -7,9 +7,23 @@
 tatamu.Size([1, 8, 32, 48])
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tatamu import autograd, backends, cuda, jit, nn, ops, optim, random, utils, version
+from tatamu import (
+    autograd,
+    backends,
+    cuda,
+    jit,
+    linalg,
+    missing,
+    nn,
+    ops,
+    optim,
+    random,
+    return_types,
+    utils,
+    version,
+)
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -23,18 +37,30 @@ from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomal
 from tatamu.creation import (
     arange,
     as_tensor,
+    asarray,
     empty,
     empty_like,
+    empty_permuted,
+    empty_strided,
+    eye,
+    from_dlpack,
     from_numpy,
+    frombuffer,
     full,
     full_like,
+    linspace,
+    logspace,
     ones,
     ones_like,
+    range,
+    scalar_tensor,
     tensor,
     zeros,
     zeros_like,
 )
+from tatamu.device import device
 from tatamu.dtypes import DType as dtype
+from tatamu.dtypes import Layout as layout
 from tatamu.dtypes import (
     bfloat16,
     float16,
@@ -44,6 +70,7 @@ from tatamu.dtypes import (
     int16,
     int32,
     int64,
+    strided,
     uint8,
 )
 from tatamu.dtypes import bool_ as bool
@@ -53,18 +80,49 @@ from tatamu.dtypes import float64 as double
 from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
-from tatamu.dtypes import promote as promote_types
+from tatamu.functions import (
+    algebra,
+    arithmetic,
+    elementary,
+    gathering,
+    joining,
+    logic,
+    maths,
+    ordering,
+    reductions,
+    statistics,
+    types,
+    views,
+)
 from tatamu.functions import dropout as dropout_functions
-from tatamu.functions import gathering, joining, maths, reductions, views
 from tatamu.functions import random as random_functions
+from tatamu.functions.algebra import *
+from tatamu.functions.arithmetic import *
 from tatamu.functions.dropout import *
+from tatamu.functions.elementary import *
 from tatamu.functions.gathering import *
 from tatamu.functions.joining import *
+from tatamu.functions.logic import *
 from tatamu.functions.maths import *
+from tatamu.functions.ordering import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
+from tatamu.functions.statistics import *
+from tatamu.functions.types import *
 from tatamu.functions.views import *
 from tatamu.interop import from_torch, install, uninstall
+from tatamu.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -91,12 +149,23 @@ from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "__version__",
     "arange",
     "as_tensor",
+    "asarray",
     "autograd",
     "backends",
     "bfloat16",
@@ -105,20 +174,26 @@ __all__ = [
     "contiguous_format",
     "cuda",
     "default_generator",
+    "device",
     "double",
     "dtype",
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "explain",
+    "eye",
     "float",
     "float16",
     "float32",
     "float64",
     "forget_tuned",
+    "from_dlpack",
     "from_numpy",
     "from_torch",
+    "frombuffer",
     "full",
     "full_like",
     "get_num_threads",
@@ -138,6 +213,10 @@ __all__ = [
     "is_inference",
     "is_inference_mode_enabled",
     "jit",
+    "layout",
+    "linalg",
+    "linspace",
+    "logspace",
     "long",
     "manual_seed",
     "nn",
@@ -149,8 +228,10 @@ __all__ = [
     "packed_memory",
     "preserve_format",
     "profile",
-    "promote_types",
     "random",
+    "range",
+    "return_types",
+    "scalar_tensor",
     "seed",
     "set_grad_enabled",
     "set_num_threads",
@@ -160,6 +241,7 @@ __all__ = [
     "set_winograd",
     "set_workspace_limit",
     "short",
+    "strided",
     "tensor",
     "tune",
     "uint8",
@@ -170,13 +252,24 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += algebra.__all__
+__all__ += arithmetic.__all__
 __all__ += dropout_functions.__all__
+__all__ += elementary.__all__
+__all__ += logic.__all__
 __all__ += gathering.__all__
 __all__ += joining.__all__
 __all__ += maths.__all__
+__all__ += ordering.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
+__all__ += statistics.__all__
+__all__ += types.__all__
 __all__ += views.__all__
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch", __name__)
 
 
 def set_num_threads(count: int) -> None:  # type: ignore[valid-type]

@@ -6,7 +6,9 @@ build for processors tells it.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tatamu import missing
 
 __all__ = [
     "current_device",
@@ -91,3 +93,6 @@ def memory_allocated(device: Any = None) -> int:
 
 
 max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.cuda", __name__)

@@ -7,6 +7,7 @@ lose what the format cannot hold.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,23 @@ import numpy as np
 from tatamu import naming
 
 __all__ = [
+    "BY_LEGACY_NAME",
     "BY_NAME",
     "DType",
+    "Layout",
     "bfloat16",
     "bool_",
     "float16",
     "float32",
     "float64",
     "from_numpy_dtype",
+    "get_default_dtype",
     "int8",
     "int16",
     "int32",
     "int64",
     "promote",
+    "strided",
     "uint8",
     "widen",
 ]
@@ -47,7 +52,9 @@ class DType:
     __slots__ = (
         "c_name",
         "compute",
+        "is_complex",
         "is_floating_point",
+        "is_signed",
         "itemsize",
         "legacy_name",
         "name",
@@ -68,6 +75,8 @@ class DType:
         self.compute = np.dtype(compute or numpy)
         self.itemsize = self.numpy.itemsize
         self.is_floating_point = floating
+        self.is_signed = floating or self.numpy.kind == "i"
+        self.is_complex = False
         self.legacy_name = legacy_name  # both names stand in torch's error sentences
         self.c_name = c_name
 
@@ -76,6 +85,24 @@ class DType:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _by_name, (self.name,)
+
+
+class Layout:
+    """How elements lie in memory: torch's ``torch.strided`` alone."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{naming.prefix}.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+strided = Layout("strided")
 
 
 def _by_name(name: str) -> DType:
@@ -97,7 +124,26 @@ BY_NAME = {
     d.name: d
     for d in (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool_)
 }
+BY_LEGACY_NAME = {d.legacy_name: d for d in BY_NAME.values()}
 _FROM_NUMPY = {d.numpy: d for d in BY_NAME.values() if d is not bfloat16}
+
+
+class _Default:
+    dtype = float32
+
+
+def get_default_dtype() -> DType:
+    """The floating point type of what is made from Python floats, and of integers' quotients."""
+    return _Default.dtype
+
+
+depending: list[Callable[[], None]] = []
+"""What makes others forget what they keep that depends on the default dtype."""
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Make ``dtype`` the default one; plans made before must be forgotten by who calls this."""
+    _Default.dtype = dtype
 
 
 def from_numpy_dtype(dtype: np.dtype[Any]) -> DType:
@@ -137,6 +183,13 @@ def promote(a: DType, b: DType) -> DType:
         # Two different types of one size: float16 with bfloat16, or uint8 with int8.
         return float32 if low.is_floating_point else int16
     return high
+
+
+def largest(dtype: DType) -> float:
+    """The largest finite number of a floating point type."""
+    if dtype is bfloat16:
+        return (2 - 2**-7) * 2.0**127
+    return float(np.finfo(dtype.numpy).max)
 
 
 def widen(array: Array, dtype: DType) -> Array:

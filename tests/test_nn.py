@@ -75,8 +75,8 @@ def test_state_goes_out_and_in() -> None:
         two.load_state_dict({**state, "features.0.bias": tatamu.ones(3)})
     assert str(caught.value) == (
         "Error(s) in loading state_dict for Net:\n"
-        '\tUnexpected key(s) in state_dict: "other". \n'
         '\tMissing key(s) in state_dict: "scale". \n'
+        '\tUnexpected key(s) in state_dict: "other". \n'
         "\tsize mismatch for features.0.bias: copying a param with shape tatamu.Size([3]) from "
         "checkpoint, the shape in current model is tatamu.Size([2])."
     )

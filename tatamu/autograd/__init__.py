@@ -1,5 +1,8 @@
 """Derivatives: modes, ``backward``, ``grad``, functions of one's own, and what is built on them."""
 
+from typing import TYPE_CHECKING
+
+from tatamu import missing
 from tatamu.autograd import functional, graph
 from tatamu.autograd.anomaly_mode import (
     detect_anomaly,
@@ -42,3 +45,6 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.autograd", __name__)

@@ -125,7 +125,7 @@ def rand(
             [0.0885, 0.1320]])
     """
     _check_out(out, dtype)
-    tensor = _room("rand", size, dtype or dtypes.float32, out, options)
+    tensor = _room("rand", size, dtype or dtypes.get_default_dtype(), out, options)
     return _finished(tensor.uniform_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
@@ -146,7 +146,7 @@ def randn(
             [-2.1788,  0.5684]])
     """
     _check_out(out, dtype)
-    tensor = _room("randn", size, dtype or dtypes.float32, out, options)
+    tensor = _room("randn", size, dtype or dtypes.get_default_dtype(), out, options)
     return _finished(tensor.normal_(generator=generator), requires_grad)  # type: ignore[no-any-return]
 
 
@@ -230,7 +230,7 @@ def normal(
     """
     check_options("normal", options)
     if size is not None:
-        tensor = blank(sizes((size,)), dtype or dtypes.float32, out=out)
+        tensor = blank(sizes((size,)), dtype or dtypes.get_default_dtype(), out=out)
         return _finished(tensor.normal_(mean, std, generator=generator), requires_grad)  # type: ignore[no-any-return]
     tensors = [x for x in (mean, std) if isinstance(x, Array)]
     if not tensors:

@@ -56,7 +56,7 @@ class Explanation:
         for section in self.sections:
             lines += ["", section.head]
             for line in section.lines:
-                lines += [f"  {line}"] if section.code else wrapped(line, "  ")
+                lines += [f"  {line}".rstrip()] if section.code else wrapped(line, "  ")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -199,6 +199,9 @@ def _parameters(name: str, entry: Entry) -> list[tuple[str, tuple[str, str]]]:
 
     found = []
     for parameter in inspect.signature(getattr(nn, name)).parameters.values():
+        several = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.name.startswith("_") or (several and parameter.name not in entry.parameters):
+            continue
         meaning = entry.parameters.get(parameter.name) or PARAMETERS[parameter.name]
         default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
         found.append((parameter.name + default, meaning))

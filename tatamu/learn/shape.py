@@ -244,13 +244,40 @@ print(nn.ReflectionPad1d(2)(torch.tensor([[[1.0, 2.0, 3.0]]])))
                 "whether gradients are divided by how often a row was used",
                 "行が使われた回数で勾配を割るかどうか",
             ),
-            "sparse": ("sparse gradients, which are left out here", "疎な勾配（ここでは使えない）"),
+            "sparse": ("changes nothing here", "ここでは何も変わらない"),
         },
         example="""\
 table = nn.Embedding.from_pretrained(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
 print(table(torch.tensor([1, 0, 1])))
 """,
         see=("Linear",),
+    ),
+    Entry(
+        layers=("EmbeddingBag",),
+        meaning=(
+            "A table of learnt rows: each bag of integers is replaced by the sum, mean or maximum "
+            "of its rows.",
+            "学習される行の表です。整数の集まり（バッグ）ごとに、行の和・平均・最大値を出します。",
+        ),
+        formula=("y = mean(weight[bag])",),
+        parameters={
+            "num_embeddings": ("rows of the table", "表の行数"),
+            "embedding_dim": ("numbers in each row", "1 行の数の個数"),
+            "padding_idx": ("a row that counts for nothing", "数えない行の番号"),
+            "max_norm": ("rows longer than this are shortened", "行のノルムの上限"),
+            "norm_type": ("which norm max_norm means", "max_norm に使うノルムの p"),
+            "scale_grad_by_freq": (
+                "whether gradients are divided by how often a row was used",
+                "行が使われた回数で勾配を割るかどうか",
+            ),
+            "mode": ("'sum', 'mean' or 'max'", "'sum'（和）、'mean'（平均）、'max'（最大値）"),
+            "sparse": ("changes nothing here", "ここでは何も変わらない"),
+            "include_last_offset": (
+                "the last offset is the end, and begins no bag",
+                "最後の offset を終わりの位置とし、バッグの始まりとしない",
+            ),
+        },
+        see=("Embedding",),
     ),
     Entry(
         layers=("CosineSimilarity",),

@@ -6,10 +6,22 @@ from tatamu.learn.entry import Entry, axes
 
 __all__ = ["ENTRIES"]
 
-_NONE = (
-    "found at the first call",
-    "最初の呼び出しで決まる",
-)
+_LAYER = {
+    "d_model": ("numbers at each position", "1 つの位置の数の個数"),
+    "nhead": ("heads; must divide d_model", "ヘッドの数（d_model を割り切る）"),
+    "dim_feedforward": (
+        "numbers between the two linear layers",
+        "2 つの線形層の間の数の個数",
+    ),
+    "dropout": ("share dropped in training", "学習中に落とす割合"),
+    "activation": ("the function between the linear layers", "線形層の間の活性化関数"),
+    "layer_norm_eps": ("keeps LayerNorm from dividing by 0", "LayerNorm の 0 除算を防ぐ小さな数"),
+    "batch_first": (
+        "(batch, position, number) in place of (position, batch, number)",
+        "（位置, バッチ, 数）の代わりに（バッチ, 位置, 数）で渡す",
+    ),
+    "norm_first": ("normalises before each block, not after", "各ブロックの前に正規化する"),
+}
 
 ENTRIES = (
     Entry(
@@ -28,7 +40,7 @@ ENTRIES = (
         layers=("Sequential",),
         meaning=("Layers one after the other.", "層を順につなぎます。"),
         parameters={
-            "modules": ("layers, or one OrderedDict of them", "層の並び、または OrderedDict"),
+            "args": ("layers, or one OrderedDict of them", "層の並び、または OrderedDict"),
         },
         example="""\
 net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
@@ -78,7 +90,6 @@ print(net(torch.zeros(1, 1, 5, 5)).shape)
             "その層そのものに"
             "なります。",
         ),
-        parameters={"in_channels": _NONE, "in_features": _NONE, "num_features": _NONE},
         pitfalls=("flatten_size",),
         see=("Linear", "Conv2d"),
     ),
@@ -106,5 +117,50 @@ print(net(torch.zeros(1, 1, 5, 5)).shape)
             ),
         },
         see=("LayerNorm", "Linear"),
+    ),
+    Entry(
+        layers=("TransformerEncoderLayer", "TransformerDecoderLayer"),
+        meaning=(
+            "Attention, then two linear layers at each position; each is added to what it was "
+            "given and normalised. A decoder's layer also attends to what the encoder gives.",
+            "アテンションと、各位置の 2 つの線形層です。どちらも入力に足してから正規化します。"
+            "デコーダーの層は、エンコーダーの出力にもアテンションを向けます。",
+        ),
+        formula=("y = LayerNorm(x + attention(x))", "z = LayerNorm(y + linear2(relu(linear1(y))))"),
+        parameters=_LAYER,
+        see=("TransformerEncoder", "MultiheadAttention"),
+    ),
+    Entry(
+        layers=("TransformerEncoder", "TransformerDecoder"),
+        meaning=(
+            "Several copies of one layer, one after the other; each learns by itself.",
+            "同じ層の写しをいくつか順につなぎます。写しはそれぞれ別に学習されます。",
+        ),
+        parameters={
+            "encoder_layer": ("the layer to copy", "写しの元になる層"),
+            "decoder_layer": ("the layer to copy", "写しの元になる層"),
+            "num_layers": ("how many copies", "写しの数"),
+            "norm": ("a normalisation at the end", "最後の正規化"),
+            "enable_nested_tensor": ("changes nothing here", "ここでは何も変わらない"),
+            "mask_check": ("changes nothing here", "ここでは何も変わらない"),
+        },
+        see=("TransformerEncoderLayer", "Transformer"),
+    ),
+    Entry(
+        layers=("Transformer",),
+        meaning=(
+            "An encoder that reads one sequence, and a decoder that writes another while it "
+            "attends to what was read.",
+            "1 つの系列を読むエンコーダーと、読んだものにアテンションを向けながら別の系列を書く"
+            "デコーダーです。",
+        ),
+        parameters={
+            **_LAYER,
+            "num_encoder_layers": ("layers of the encoder", "エンコーダーの層の数"),
+            "num_decoder_layers": ("layers of the decoder", "デコーダーの層の数"),
+            "custom_encoder": ("an encoder of one's own", "自作のエンコーダー"),
+            "custom_decoder": ("a decoder of one's own", "自作のデコーダー"),
+        },
+        see=("TransformerEncoder", "MultiheadAttention"),
     ),
 )

@@ -1,5 +1,9 @@
 """Layers: they hold state and call ``nn.functional``."""
 
+from importlib import import_module
+from typing import Any
+
+from tatamu import missing
 from tatamu.nn import functional, init
 from tatamu.nn.activation import (
     CELU,
@@ -27,7 +31,9 @@ from tatamu.nn.activation import (
     Tanhshrink,
     Threshold,
 )
-from tatamu.nn.containers import Sequential
+from tatamu.nn.attention import MultiheadAttention
+from tatamu.nn.blocks import ChannelShuffle, Fold, Unflatten, Unfold
+from tatamu.nn.containers import ModuleDict, ModuleList, Sequential
 from tatamu.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tatamu.nn.distance import CosineSimilarity, PairwiseDistance
 from tatamu.nn.dropout import (
@@ -38,6 +44,22 @@ from tatamu.nn.dropout import (
     Dropout3d,
     FeatureAlphaDropout,
 )
+from tatamu.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
+from tatamu.nn.left_out import INSTEAD, left_out
 from tatamu.nn.linear import Bilinear, Linear
 from tatamu.nn.loss import (
     BCELoss,
@@ -93,7 +115,8 @@ from tatamu.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from tatamu.nn.parameter import Parameter
+from tatamu.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+from tatamu.nn.parameter_containers import ParameterDict, ParameterList
 from tatamu.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -123,6 +146,14 @@ from tatamu.nn.resizing import (
 )
 from tatamu.nn.simple import Flatten, Identity
 from tatamu.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
+from tatamu.nn.sparse import Embedding, EmbeddingBag
+from tatamu.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -146,7 +177,9 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
     "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -166,8 +199,11 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -186,6 +222,19 @@ __all__ = [
     "LPPool2d",
     "LPPool3d",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -201,14 +250,19 @@ __all__ = [
     "MaxUnpool3d",
     "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "PoissonNLLLoss",
@@ -236,8 +290,17 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "Unflatten",
+    "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
@@ -247,3 +310,13 @@ __all__ = [
     "functional",
     "init",
 ]
+
+_unknown = missing.of_module("torch.nn", __name__)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("modules", "utils"):
+        return import_module(f"{__name__}.{name}")
+    if name in INSTEAD:
+        raise left_out(name)
+    return _unknown(name)

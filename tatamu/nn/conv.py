@@ -20,9 +20,18 @@ from tatamu.tensor import Tensor
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 
-class _Convolution(Module):
-    """What the layers share: the spec, the parameters and their first values."""
+_SHAPING = (
+    "kernel_size", "stride", "padding", "dilation", "groups", "output_padding", "padding_mode",
+)  # fmt: skip
 
+
+class _Convolution(Module):
+    """What the layers share: the spec, the parameters and their first values.
+
+    Setting ``layer.stride`` and the like changes what the layer does from then on.
+    """
+
+    dims: int
     bias: Parameter | None
 
     def __init__(
@@ -47,7 +56,8 @@ class _Convolution(Module):
         self.padding_mode = spec.padding_mode
         shape = spec.weight_shape(in_channels, out_channels)
         self.weight = Parameter(empty(shape, dtype=dtype or float32))
-        self.bias = Parameter(empty(out_channels, dtype=dtype or float32)) if bias else None
+        own = Parameter(empty(out_channels, dtype=dtype or float32)) if bias else None
+        self.register_parameter("bias", own)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -58,6 +68,19 @@ class _Convolution(Module):
             if fan_in:
                 bound = 1 / math.sqrt(fan_in)
                 init.uniform_(self.bias, -bound, bound)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _SHAPING and "bias" in self._parameters:  # changed after __init__
+            self._respecify()
+
+    def _respecify(self) -> None:
+        """Follow a stride, padding and so on that somebody has changed."""
+        pads: Any = self.padding
+        self.spec = ConvSpec.make(
+            self.kernel_size, self.stride, pads, self.dilation, self.groups,
+            self.transposed, self.output_padding, self.padding_mode, dims=self.dims,
+        )  # fmt: skip
 
     def extra_repr(self) -> str:
         dims = self.spec.dims
@@ -106,10 +129,19 @@ class _Conv(_Convolution):
             kernel_size, stride, pads, dilation, groups, padding_mode=padding_mode, dims=self.dims
         )
         super().__init__(spec, in_channels, out_channels, bias, dtype)
+        self._split()
+
+    def _respecify(self) -> None:
+        super()._respecify()
+        self._split()
+
+    def _split(self) -> None:
+        """Tell the padding that a mode fills apart from the convolution."""
+        spec = self.spec
         self._apply_spec = spec
         self._pads: tuple[int, ...] | None = None
-        if padding_mode != "zeros":
-            plain = (spec.kernel, spec.stride, 0, spec.dilation, groups)
+        if spec.padding_mode != "zeros":
+            plain = (spec.kernel, spec.stride, 0, spec.dilation, spec.groups)
             self._apply_spec = ConvSpec.make(*plain, dims=self.dims)
             self._pads = tuple(n for window in reversed(spec.windows) for n in window.pad)
 

@@ -6,11 +6,11 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tatamu import dtypes
+from tatamu import dtypes, missing
 from tatamu.autograd import no_grad
 from tatamu.functions.random import blank, blank_like, randperm
 from tatamu.random.generator import Generator
@@ -369,3 +369,6 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn.init", __name__)

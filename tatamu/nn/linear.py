@@ -45,7 +45,8 @@ class Linear(Module):
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty(out_features, in_features, dtype=dtype or float32))
-        self.bias = Parameter(empty(out_features, dtype=dtype or float32)) if bias else None
+        own = Parameter(empty(out_features, dtype=dtype or float32)) if bias else None
+        self.register_parameter("bias", own)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -96,7 +97,8 @@ class Bilinear(Module):
         self.out_features = out_features
         shape = (out_features, in1_features, in2_features)
         self.weight = Parameter(empty(shape, dtype=dtype or float32))
-        self.bias = Parameter(empty(out_features, dtype=dtype or float32)) if bias else None
+        own = Parameter(empty(out_features, dtype=dtype or float32)) if bias else None
+        self.register_parameter("bias", own)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -16,7 +16,7 @@ from tatamu.errors import GeometryError
 if TYPE_CHECKING:
     from tatamu.nn.module import Module
 
-__all__ = ["KINDS", "locate"]
+__all__ = ["KINDS", "hint", "locate"]
 
 KINDS = (RuntimeError, ValueError, TypeError, IndexError)
 _NOTE = "_tatamu_place"
@@ -61,3 +61,17 @@ def locate(error: Any, module: Module) -> None:
         return
     first, *rest = place.text.split("\n")
     error.args = ("\n".join([first, f"  at {place}", *rest]), *error.args[1:])
+
+
+def hint(error: AttributeError) -> None:
+    """Write below the error what the module has that is spelled alike."""
+    owner = error.obj
+    if not hasattr(owner, "named_modules") or len(error.args) != 1:
+        return
+    import difflib
+
+    names = [name for name in dir(owner) if not name.startswith("_")]
+    near = difflib.get_close_matches(str(error.name), names)
+    if near:
+        error.args = (f"{error.args[0]}\n  it has {', '.join(near)}",)
+        error.obj = None  # else Python adds its own guess

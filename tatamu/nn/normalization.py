@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from tatamu.creation import empty, ones, tensor, zeros
+from tatamu.creation import empty, ones, zeros
 from tatamu.dtypes import DType, float32, int64
 from tatamu.errors import ArgumentError
+from tatamu.from_data import tensor
 from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.module import Module
@@ -56,6 +57,7 @@ class _Channels(_Affine):
     num_batches_tracked: Tensor | None
 
     ranks: tuple[int, ...]
+    _version = 2  # since torch 0.4.1 there is num_batches_tracked
 
     def __init__(
         self,
@@ -106,6 +108,16 @@ class _Channels(_Affine):
                 f"expected {wanted} input (got {len(input.shape)}D input)",
                 arithmetic=[f"the input is {list(input.shape)}"],
             )
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        key = f"{prefix}num_batches_tracked"
+        old = local_metadata.get("version", 1) < 2
+        if old and self.track_running_stats and key not in state_dict:
+            own = self.num_batches_tracked
+            state_dict[key] = tensor(0, dtype=int64) if own is None else own
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def extra_repr(self) -> str:
         return (
@@ -213,6 +225,27 @@ class _InstanceNorm(_Channels):
             self.eps,
         )
         return out.squeeze(0) if alone else out
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        if local_metadata.get("version", 1) < 2 and not self.track_running_stats:
+            names = ("running_mean", "running_var")
+            found = [name for name in names if prefix + name in state_dict]
+            if found:
+                kind = type(self).__name__
+                listed = " and ".join(f'"{name}"' for name in found)
+                rest[3].append(
+                    f"Unexpected running stats buffer(s) {listed} for {kind} with "
+                    "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, "
+                    f"this may be expected because {kind} does not track running stats by default "
+                    "since 0.4.0. Please remove these keys from state_dict. If the running stats "
+                    f"are actually needed, instead set track_running_stats=True in {kind} to "
+                    f"enable them. See the documentation of {kind} for details."
+                )
+                for name in found:
+                    state_dict.pop(prefix + name)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def _other_size(self, axis: int, size: int) -> None:
         if self.affine:

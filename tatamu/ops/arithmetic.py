@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tatamu import dtypes
+from tatamu.dtypes import DType
 from tatamu.ops.array import Array, Node
 from tatamu.ops.common import (
     broadcast,
@@ -29,12 +30,13 @@ from tatamu.ops.elementwise import elementwise
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, Saves
 
-__all__ = ["add", "div", "mul", "neg", "sub"]
+__all__ = ["add", "div", "far_from_zero", "mul", "neg", "refuse_bools", "sub", "sub_shape"]
 
 _pairs = several(samples((2, 3), (2, 3)), samples((2, 1, 3), (4, 1)), samples((), (2,)))
 
 
 def far_from_zero(random: np.random.Generator) -> Iterable[Sample]:
+    """Samples for quotients and powers."""
     for shapes in (((2, 3), (2, 3)), ((2, 1, 3), (4, 1))):
         a, b = (random.uniform(0.5, 2.0, shape) for shape in shapes)
         yield Sample(None, (a, b))
@@ -92,24 +94,30 @@ add = Op(
 )
 
 
-def _sub_shape(call: Call) -> tuple[Out, ...]:
-    if call.dtype(0) is dtypes.bool_ and call.dtype(1) is dtypes.bool_:
+def refuse_bools(a: DType, b: DType) -> None:
+    """Raise torch's sentences for differences of truth values."""
+    if a is dtypes.bool_ and b is dtypes.bool_:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. "
             "Use the `^` or `logical_xor()` operator instead."
         )
-    if dtypes.bool_ in (call.dtype(0), call.dtype(1)):
+    if dtypes.bool_ in (a, b):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
             "trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
+
+
+def sub_shape(call: Call) -> tuple[Out, ...]:
+    """Shape rule of differences: as ``broadcast``, but not for truth values."""
+    refuse_bools(call.dtype(0), call.dtype(1))
     return broadcast(call)
 
 
 sub = Op(
     name="sub",
     title="Sub",
-    shape=_sub_shape,
+    shape=sub_shape,
     reference=lambda _, a, b: np.subtract(a, b),
     vjp=_sub_vjp,
     saves=NOTHING,
@@ -148,10 +156,20 @@ div = Op(
     kernels=(elementwise("div"),),
 )
 
+
+def _neg_shape(call: Call) -> tuple[Out, ...]:
+    if call.dtype(0) is dtypes.bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return same_as_first(call)
+
+
 neg = Op(
     name="neg",
     title="Neg",
-    shape=same_as_first,
+    shape=_neg_shape,
     reference=lambda _, x: np.negative(x),
     vjp=lambda node, g: (neg(g),),
     saves=NOTHING,

@@ -16,13 +16,24 @@ import numpy as np
 
 from tatamu.ops.activation import times
 from tatamu.ops.array import Array, Node, Numpy, detached
-from tatamu.ops.common import broadcast, constant, moved_bytes, one_each, same_as_first, samples
+from tatamu.ops.common import (
+    broadcast,
+    broadcast_all,
+    constant,
+    moved_bytes,
+    one_each,
+    same_as_first,
+    samples,
+)
 from tatamu.ops.comparison import eq, gt, lt, where
 from tatamu.ops.elementwise import Choice, elementwise, elementwise_by
 from tatamu.ops.expand import sum_to
 from tatamu.ops.op import Call, Op, Sample, Saves, apply
 
-__all__ = ["clamp", "clamp_grad", "maximum", "minimum"]
+__all__ = [
+    "clamp", "clamp_above", "clamp_below", "clamp_between", "clamp_grad", "clamp_max", "clamp_min",
+    "maximum", "minimum",
+]  # fmt: skip
 
 Bounds = tuple[Any, Any]
 """The least and the greatest number, None for no bound."""
@@ -80,19 +91,25 @@ def _draw_pairs(random: np.random.Generator) -> Iterable[Sample]:
         yield Sample(bounds, (random.uniform(-1, 1, (2, 3)), random.uniform(low, high, (2, 3))))
 
 
-clamp = Op(
-    name="clamp",
-    title="Clamp",
-    shape=same_as_first,
-    reference=_reference,
-    vjp=_vjp,
-    saves=Saves(((0, 0),), ()),
-    aliases=False,
-    flops=one_each,
-    bytes=moved_bytes,
-    samples=_draw,
-    kernels=(_bounded("hardtanh"),),
-)
+def _record(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=same_as_first,
+        reference=_reference,
+        vjp=_vjp,
+        saves=Saves(((0, 0),), ()),
+        aliases=False,
+        flops=one_each,
+        bytes=moved_bytes,
+        samples=_draw,
+        kernels=(_bounded("hardtanh"),),
+    )
+
+
+clamp = _record("clamp", "ClampBackward1")
+clamp_min = _record("clamp_min", "ClampMin")
+clamp_max = _record("clamp_max", "ClampMax")
 
 clamp_grad = Op(
     name="clamp_grad",
@@ -141,3 +158,64 @@ def _extreme(name: str, ufunc: np.ufunc, loses: Op) -> Op:
 
 maximum = _extreme("maximum", np.maximum, lt)
 minimum = _extreme("minimum", np.minimum, gt)
+
+
+# ---- bounds that are tensors ----
+
+
+def _between(_: None, x: Numpy, low: Numpy | None = None, high: Numpy | None = None) -> Any:
+    y = x if low is None else np.maximum(x, low)
+    return np.array(y if high is None else np.minimum(y, high))
+
+
+def _between_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
+    """A bound has the gradient where it took effect; the upper one goes before the lower."""
+    wanted = [index for index, target in enumerate(node.edges) if target is not None]
+    x, low, high = node.recall()[3 * wanted[0] : 3 * wanted[0] + 3]
+    zero = constant(0.0, g.dtype)
+    call = node.call
+    inside, lifted = g, None
+    if low is not None:
+        inside = where(lt(x, low), zero, inside)
+        lifted = where(lt(x, low), g, zero)
+        if high is not None:
+            lifted = where(lt(low, high), lifted, zero)
+    lowered = None
+    if high is not None:
+        inside = where(gt(x, high), zero, inside)
+        lowered = where(gt(x, high), g, zero)
+        if low is not None:
+            lowered = where(gt(low, high), g, lowered)
+    grads = (inside, lifted, lowered)
+    places = zip(grads, node.edges, call.shapes, strict=True)
+    return tuple(
+        [None if y is None or e is None or s is None else sum_to(y, s) for y, e, s in places]
+    )
+
+
+def _draw_bounds(random: np.random.Generator) -> Iterable[Sample]:
+    x = random.uniform(-2, 2, (2, 1, 3))
+    low, high = np.full((4, 1), -0.7), np.full((3,), 0.6)
+    for bounds in ((low, high), (low, None), (None, high), (high, low)):
+        yield Sample(None, (x, *bounds))
+
+
+def _between_record(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=broadcast_all,
+        reference=_between,
+        vjp=_between_vjp,
+        saves=Saves(tuple([(place, wanted) for wanted in range(3) for place in range(3)]), ()),
+        aliases=False,
+        flops=one_each,
+        bytes=moved_bytes,
+        samples=_draw_bounds,
+        kernels=(),
+    )
+
+
+clamp_between = _between_record("clamp_between", "Clamp")
+clamp_above = _between_record("clamp_above", "ClampMinBackward1")
+clamp_below = _between_record("clamp_below", "ClampMaxBackward1")

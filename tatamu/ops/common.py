@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.dtypes import DType, category, promote
-from tatamu.ops.array import Array, made, wrap
+from tatamu.ops.array import Array, Numpy, made, wrap
 from tatamu.ops.layout import (
     Ints,
     Size,
@@ -24,7 +24,10 @@ from tatamu.ops.op import Call, Out, Sample
 from tatamu.runtime.storage import Storage
 
 __all__ = [
+    "as_floats",
+    "common_type",
     "constant",
+    "fitting",
     "floating",
     "full",
     "interned",
@@ -53,22 +56,36 @@ def interned(value: T) -> T:
     return first
 
 
-def result_type(call: Call) -> DType:
-    """The dtype of an operation on two tensors: 0-d ones only count if of a higher category."""
-    a, b = call.dtype(0), call.dtype(1)
-    if a is b:
-        return a
-    a_is_scalar, b_is_scalar = not call.shape(0), not call.shape(1)
-    if a_is_scalar != b_is_scalar:
-        scalar, other = (a, b) if a_is_scalar else (b, a)
-        if category(scalar) <= category(other):
-            return other
-    return promote(a, b)
+def result_type(call: Call, first: int = 0) -> DType:
+    """The dtype of an operation on the tensors from ``first``: see ``common_type``."""
+    pairs = zip(call.dtypes[first:], call.shapes[first:], strict=True)
+    return common_type(*[(d, s) for d, s in pairs if d is not None and s is not None])
+
+
+def common_type(*operands: tuple[DType, Ints]) -> DType:
+    """The dtype of a result of tensors, given by dtype and shape.
+
+    Tensors of no axes only count if they are of a higher category than those that have some.
+    """
+    first = operands[0][0]
+    if all([dtype is first for dtype, _ in operands]):
+        return first
+    scalars = [dtype for dtype, shape in operands if not shape]
+    others = [dtype for dtype, shape in operands if shape]
+    if not others or not scalars:
+        return reduce(promote, scalars or others)
+    scalar, other = reduce(promote, scalars), reduce(promote, others)
+    return other if category(scalar) <= category(other) else promote(scalar, other)
 
 
 def floating(dtype: DType) -> DType:
-    """``dtype`` itself, or float32 for integers, as true division and exp give."""
-    return dtype if dtype.is_floating_point else dtypes.float32
+    """``dtype`` itself, or the default one for integers, as true division and exp give."""
+    return dtype if dtype.is_floating_point else dtypes.get_default_dtype()
+
+
+def as_floats(x: Numpy) -> Numpy:
+    """An array that a reference was given, in the precision that ``floating`` gives."""
+    return x if x.dtype.kind == "f" else x.astype(dtypes.get_default_dtype().compute)
 
 
 def like_input(call: Call, shape: Ints, index: int = 0) -> Ints | None:
@@ -96,6 +113,15 @@ def like_first_floating(call: Call) -> tuple[Out, ...]:
 def broadcast(call: Call) -> tuple[Out, ...]:
     """Shape rule: two operands, broadcast and promoted."""
     shape = broadcast_shapes(call.shape(0), call.shape(1))
+    return (Out(shape, result_type(call), ordered_by_all(call, shape)),)
+
+
+def broadcast_all(call: Call) -> tuple[Out, ...]:
+    """Shape rule: all inputs that are there, broadcast and promoted."""
+    shape: Ints = call.shape(0)
+    for other in call.shapes[1:]:
+        if other is not None:
+            shape = broadcast_shapes(shape, other)
     return (Out(shape, result_type(call), ordered_by_all(call, shape)),)
 
 
@@ -157,7 +183,8 @@ def full(shape: Ints, value: Any, dtype: DType) -> Array:
 def constant(value: Any, like: DType) -> Array:
     """A number as a 0-d tensor that does not change the dtype ``like``, unless it must.
 
-    A float beside integers makes float32, an integer beside bools int64: torch's rule.
+    A float beside integers makes the default dtype, an integer beside bools int64: torch's rule.
+    An integer too large for the dtype wraps around.
     """
     dtype = like
     if isinstance(value, (bool, np.bool_)):
@@ -166,7 +193,39 @@ def constant(value: Any, like: DType) -> Array:
         dtype = dtypes.int64 if like is dtypes.bool_ else like
     else:
         dtype = floating(like)
-    return wrap(dtypes.narrow(np.asarray(value, dtype.compute), dtype), dtype)
+    return wrap(dtypes.narrow(_scalar(value, dtype), dtype), dtype)
+
+
+def _scalar(value: Any, dtype: DType) -> Numpy:
+    if isinstance(value, float) and not -_SAFE < value < _SAFE:
+        with np.errstate(over="ignore"):
+            return dtypes.widen(dtypes.narrow(np.asarray(value, dtype.compute), dtype), dtype)
+    try:
+        return np.asarray(value, dtype.compute)
+    except OverflowError:
+        wide = int(value)
+        if not -(2**63) <= wide < 2**63:
+            raise OverflowError("int too big to convert\n  an int64 holds 63 bits") from None
+        return np.asarray(wide).astype(dtype.compute)
+
+
+_SAFE = 60000.0  # below it no floating point type overflows
+_INTEGERS = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
+
+
+def fitting(value: Any, dtype: DType) -> int:
+    """A number as one of an integer dtype; those below 0 wrap around where there is no sign.
+
+    RuntimeError with torch's sentence for those that are too large.
+    """
+    whole = int(value)
+    kind = np.iinfo(dtype.numpy)
+    if whole > kind.max or whole < (kind.min if kind.min else -kind.max):
+        raise RuntimeError(
+            f"value cannot be converted to type {_INTEGERS.get(dtype.name, 'int64_t')} without "
+            f"overflow\n  {whole} is not between {kind.min} and {kind.max}"
+        )
+    return int(np.asarray(whole).astype(dtype.numpy))
 
 
 def samples(

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tatamu import dtypes
-from tatamu.dtypes import promote
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import (
     broadcast_bool,
@@ -16,6 +15,7 @@ from tatamu.ops.common import (
     moved_bytes,
     one_each,
     ordered_by_all,
+    result_type,
     samples,
 )
 from tatamu.ops.elementwise import Choice, elementwise, elementwise_by
@@ -61,8 +61,8 @@ def _where_shape(call: Call) -> tuple[Out, ...]:
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
             f"{call.dtype(0).legacy_name}"
         )
-    shape = broadcast_shapes(call.shape(0), broadcast_shapes(call.shape(1), call.shape(2)))
-    return (Out(shape, promote(call.dtype(1), call.dtype(2)), ordered_by_all(call, shape)),)
+    shape = broadcast_shapes(broadcast_shapes(call.shape(0), call.shape(1)), call.shape(2))
+    return (Out(shape, result_type(call, 1), ordered_by_all(call, shape)),)
 
 
 def _where_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:

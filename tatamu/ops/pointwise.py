@@ -16,6 +16,7 @@ import numpy as np
 from tatamu.ops.arithmetic import div, mul
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import (
+    as_floats,
     constant,
     like_first_floating,
     moved_bytes,
@@ -25,7 +26,7 @@ from tatamu.ops.common import (
     several,
 )
 from tatamu.ops.elementwise import elementwise
-from tatamu.ops.op import NOTHING, Op, Saves
+from tatamu.ops.op import NOTHING, Call, Op, Out, Saves
 
 __all__ = ["abs_", "erf_reference", "exp", "log", "sign", "sqrt"]
 
@@ -57,10 +58,18 @@ def _abs_vjp(node: Node, g: Array) -> tuple[Array]:
     return (mul(g, sign(x)),)
 
 
+def _abs_shape(call: Call) -> tuple[Out, ...]:
+    if call.dtype(0).name == "bool":
+        raise NotImplementedError(
+            "\"abs_cpu\" not implemented for 'Bool'\n  x.int() makes numbers of truth values"
+        )
+    return same_as_first(call)
+
+
 abs_ = Op(
     name="abs",
     title="Abs",
-    shape=same_as_first,
+    shape=_abs_shape,
     reference=lambda _, x: np.abs(x),
     vjp=_abs_vjp,
     saves=Saves(inputs=((0, 0),), outputs=()),
@@ -81,7 +90,7 @@ exp = Op(
     name="exp",
     title="Exp",
     shape=like_first_floating,
-    reference=lambda _, x: np.exp(x),
+    reference=lambda _, x: np.exp(as_floats(x)),
     vjp=_exp_vjp,
     saves=Saves(inputs=(), outputs=(0,)),
     aliases=False,
@@ -101,7 +110,7 @@ log = Op(
     name="log",
     title="Log",
     shape=like_first_floating,
-    reference=lambda _, x: np.log(x),
+    reference=lambda _, x: np.log(as_floats(x)),
     vjp=_log_vjp,
     saves=Saves(inputs=((0, 0),), outputs=()),
     aliases=False,
@@ -121,7 +130,7 @@ sqrt = Op(
     name="sqrt",
     title="Sqrt",
     shape=like_first_floating,
-    reference=lambda _, x: np.sqrt(x),
+    reference=lambda _, x: np.sqrt(as_floats(x)),
     vjp=_sqrt_vjp,
     saves=Saves(inputs=(), outputs=(0,)),
     aliases=False,

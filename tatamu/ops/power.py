@@ -15,8 +15,10 @@ from tatamu import dtypes
 from tatamu.ops.arithmetic import far_from_zero, mul, sub
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import (
+    as_floats,
     broadcast,
     constant,
+    fitting,
     like_input,
     moved_bytes,
     one_each,
@@ -29,11 +31,12 @@ from tatamu.ops.expand import sum_to
 from tatamu.ops.op import Call, Op, Out, Saves, apply
 from tatamu.ops.pointwise import log
 
-__all__ = ["pow_", "power", "scalar"]
+__all__ = ["pow_", "power", "power_of_number", "scalar"]
 
 
 def _power_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
-    a, b = node.recall()
+    saved = node.recall()
+    a, b = saved[:2] if node.edges[0] is not None else saved[2:]
     zero = constant(0.0, g.dtype)
     da = db = None
     if node.edges[0] is not None:
@@ -45,19 +48,41 @@ def _power_vjp(node: Node, g: Array) -> tuple[Array | None, ...]:
     return da, db
 
 
-power = Op(
-    name="power",
-    title="Pow",
-    shape=broadcast,
-    reference=lambda _, a, b: np.power(a, b),
-    vjp=_power_vjp,
-    saves=Saves(inputs=((0, 0), (1, 0)), outputs=()),
-    aliases=False,
-    flops=one_each,
-    bytes=moved_bytes,
-    samples=far_from_zero,
-    kernels=(),
-)
+def _power_shape(call: Call) -> tuple[Out, ...]:
+    out = broadcast(call)
+    if out[0].dtype is dtypes.bool_:
+        raise NotImplementedError(
+            "\"pow\" not implemented for 'Bool'\n  x.int() makes numbers of truth values"
+        )
+    return out
+
+
+def _power_reference(_: None, a: Numpy, b: Numpy) -> Any:
+    """Of integers to negative powers only those of 1 and -1 are whole; torch gives 0 for others."""
+    if np.result_type(a, b).kind == "f" or not (b < 0).any():
+        return np.power(a, b)
+    inverse = np.where(np.abs(a) == 1, np.power(a, np.abs(b)), 0)
+    return np.where(b < 0, inverse, np.power(a, np.maximum(b, 0)))
+
+
+def _power_record(name: str, title: str) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=_power_shape,
+        reference=_power_reference,
+        vjp=_power_vjp,
+        saves=Saves(inputs=((0, 0), (1, 0), (0, 1), (1, 1)), outputs=()),
+        aliases=False,
+        flops=one_each,
+        bytes=moved_bytes,
+        samples=far_from_zero,
+        kernels=(),
+    )
+
+
+power = _power_record("power", "PowBackward1")
+power_of_number = _power_record("power_of_number", "PowBackward2")
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -70,14 +95,20 @@ def _pow_shape(call: Call) -> tuple[Out, ...]:
     (exponent,) = call.attrs
     dtype = call.dtype(0)
     if not dtype.is_floating_point:
-        if isinstance(exponent, int) and exponent < 0:
+        if isinstance(exponent, (int, np.integer)) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
-        dtype = dtypes.float32 if isinstance(exponent, float) else dtype
+        dtype = constant(exponent, dtype).dtype
+        if not dtype.is_floating_point and dtype is not dtypes.bool_:
+            fitting(exponent, dtype)
     return (Out(call.shape(0), dtype, like_input(call, call.shape(0))),)
 
 
 def _pow_reference(attrs: tuple[float], x: Numpy) -> Numpy:
-    return np.asarray(np.power(x, attrs[0]))
+    (exponent,) = attrs
+    if x.dtype.kind != "f":
+        x = as_floats(x) if isinstance(exponent, float) else x
+        x = x.astype(np.int64) if x.dtype.kind == "b" else x
+    return np.asarray(np.power(x, exponent))
 
 
 def _pow_vjp(node: Node, g: Array) -> tuple[Array]:

@@ -19,7 +19,7 @@ import numpy as np
 from tatamu.ops.activation import activation, plus, times
 from tatamu.ops.arithmetic import mul, neg
 from tatamu.ops.array import Array, Numpy
-from tatamu.ops.common import constant
+from tatamu.ops.common import as_floats, constant
 from tatamu.ops.comparison import gt, where
 
 __all__ = ["logsigmoid", "mish", "sigmoid", "silu", "softplus", "tanh"]
@@ -28,6 +28,7 @@ Attrs = tuple[float, ...]
 
 
 def _sigmoid(x: Numpy) -> Any:
+    x = as_floats(x)
     power = np.exp(-np.abs(x))
     return np.where(x < 0, power, 1) / (1 + power)
 
@@ -54,7 +55,7 @@ sigmoid = activation(
 tanh = activation(
     "tanh",
     "Tanh",
-    function=np.tanh,
+    function=lambda x: np.tanh(as_floats(x)),
     gradient=lambda g, y: g * (1 - y * y),
     bend=lambda y, _: times(y, -2.0),
     by_output=True,

@@ -19,8 +19,8 @@ import numpy as np
 
 from tatamu.autograd import enable_grad, no_grad
 from tatamu.dtypes import float32, narrow, widen
-from tatamu.nn.module import Handle, _keys
 from tatamu.ops.array import Array, Numpy, wrap
+from tatamu.ops.hooks import RemovableHandle
 from tatamu.ops.inplace import check_writable
 from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
@@ -100,13 +100,8 @@ _HOOKS = (
 
 
 def _registers(name: str, what: str) -> Any:
-    def register(self: Any, hook: Callable[..., Any], prepend: bool = False) -> Handle:
-        hooks: OrderedDict[int, Any] = getattr(self, name)
-        key = next(_keys)
-        hooks[key] = hook
-        if prepend:
-            hooks.move_to_end(key, last=False)
-        return Handle(hooks, key)
+    def register(self: Any, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        return RemovableHandle(getattr(self, name), hook, first=prepend)
 
     register.__doc__ = f"Call ``hook`` {what}; gives a handle that takes it away again."
     return register

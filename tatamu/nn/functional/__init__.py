@@ -1,5 +1,8 @@
 """The layers as functions, with torch's signatures: ``import tatamu.nn.functional as F``."""
 
+from typing import TYPE_CHECKING
+
+from tatamu import missing
 from tatamu.geometry.arguments import Ints
 from tatamu.nn.functional.activation import (
     celu,
@@ -28,6 +31,11 @@ from tatamu.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
+from tatamu.nn.functional.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
+from tatamu.nn.functional.blocks import channel_shuffle, fold, unfold
 from tatamu.nn.functional.classes import cross_entropy, nll_loss
 from tatamu.nn.functional.convolution import (
     conv1d,
@@ -102,6 +110,7 @@ from tatamu.nn.functional.pooling import (
 from tatamu.nn.functional.resizing import interpolate, pixel_shuffle, pixel_unshuffle, upsample
 from tatamu.nn.functional.sampling import affine_grid, grid_sample
 from tatamu.nn.functional.softmax import log_softmax, softmax, softmin
+from tatamu.nn.functional.sparse import embedding, embedding_bag, one_hot
 from tatamu.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from tatamu.nn.functional.variants import (
     adaptive_max_pool1d_with_indices,
@@ -144,6 +153,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -162,7 +172,10 @@ __all__ = [
     "dropout3d",
     "elu",
     "elu_",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -202,11 +215,13 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",
@@ -220,6 +235,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
@@ -237,7 +253,11 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
     "upsample",
     "upsample_bilinear",
     "upsample_nearest",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = missing.of_module("torch.nn.functional", __name__)

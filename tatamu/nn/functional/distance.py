@@ -5,7 +5,7 @@ from __future__ import annotations
 from tatamu.nn.functional.normalization import _norm
 from tatamu.ops.expand import expand
 from tatamu.ops.layout import broadcast_shapes, wrap_dim
-from tatamu.ops.pairs import differences
+from tatamu.ops.row_pairs import differences
 from tatamu.tensor import Tensor
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]

@@ -141,4 +141,4 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         along = along if align_corners else along * (n - 1) / n
         places[..., count - 1 - axis] = along.reshape(-1, *[1] * (count - 1 - axis))
     base = wrap(narrow(places.reshape(1, -1, count + 1), theta.dtype), theta.dtype)
-    return (base @ theta.transpose(1, 2)).reshape(theta.shape[0], *spatial, count)  # type: ignore[operator,no-any-return]
+    return (base @ theta.transpose(1, 2)).reshape(theta.shape[0], *spatial, count)
