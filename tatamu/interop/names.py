@@ -64,9 +64,12 @@ SOURCES: dict[str, str] = {
     "torchvision.models": "tatamu.vision.models",
     "torchvision.ops": "tatamu.vision.ops",
     "torchvision.transforms": "tatamu.vision.transforms",
-    "torchvision.transforms.functional": "tatamu.vision.transforms",
-    "torchvision.transforms.v2": "tatamu.vision.transforms",
-    "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
+    "torchvision.transforms.autoaugment": "tatamu.vision.transforms.autoaugment",
+    "torchvision.transforms.functional": "tatamu.vision.transforms.functional",
+    "torchvision.transforms.transforms": "tatamu.vision.transforms",
+    "torchvision.transforms.v2": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2.functional": "tatamu.vision.transforms.v2.functional",
+    "torchvision.tv_tensors": "tatamu.vision.tv_tensors",
     "torchvision.utils": "tatamu.vision.utils",
 }
 """A name and the module whose names it has."""

@@ -25,8 +25,13 @@ Space = dict[str, tuple[Numpy | None, bool]]
 COLOURS = ("Brightness", "Color", "Contrast", "Sharpness")
 
 
-def apply_change(img: Any, name: str, magnitude: float, interpolation: Any, fill: Any) -> Any:
-    """The picture with one of the changes. Raises ValueError for an unknown name."""
+def apply_change(
+    img: Any, name: str, magnitude: float, interpolation: Any, fill: Any, F: Any = F
+) -> Any:
+    """The picture with one of the changes, by the functions of the module F.
+
+    Raises ValueError for an unknown name.
+    """
     level = math.degrees(math.atan(magnitude))
     whole = int(magnitude)
     warps: dict[str, tuple[list[int], list[float], list[int] | None]] = {
@@ -263,14 +268,16 @@ class AugMix(_Augment):
         choice = mix_space(self._PARAMETER_MAX, (height, width), self.all_ops)
         batch = img.reshape([1] * max(4 - img.ndim, 0) + list(img.shape))
         shares, weights = mixing(len(batch), self.alpha, self.mixture_width)
-        mixed = _each(shares[:, 0], batch.ndim) * batch
-        for chain in range(self.mixture_width):
+
+        def chain() -> Tensor:
             changed = batch
             depth = self.chain_depth if self.chain_depth > 0 else below(1, 4)
             for _ in range(depth):
                 name, magnitude = self._draw(choice, lambda _: below(0, self.severity))
                 changed = apply_change(changed, name, magnitude, self.interpolation, fill)
-            mixed = mixed + _each(weights[:, chain], batch.ndim) * changed
+            return changed
+
+        mixed = mixture(batch, shares, weights, chain)
         result = mixed.view(img.shape).to(img.dtype)
         return result if isinstance(orig_img, Tensor) else F.to_pil_image(result)
 
@@ -278,6 +285,14 @@ class AugMix(_Augment):
         return self._text(
             "severity", "mixture_width", "chain_depth", "alpha", "all_ops", "interpolation", "fill"
         )
+
+
+def mixture(batch: Tensor, shares: Numpy, weights: Numpy, chain: Callable[[], Tensor]) -> Tensor:
+    """The share of the pictures, and of one chain after another the share that its weight says."""
+    mixed = _each(shares[:, 0], batch.ndim) * batch
+    for column in weights.T:
+        mixed = mixed + _each(column, batch.ndim) * chain()
+    return mixed
 
 
 def _each(weights: Numpy, rank: int) -> Tensor:

@@ -217,6 +217,14 @@ class RandomResizedCrop(nn.Module):
     ) -> tuple[int, int, int, int]:
         """(top, left, height, width) of a random part."""
         _, height, width = F.get_dimensions(img)
+        return RandomResizedCrop.draw((height, width), scale, ratio)
+
+    @staticmethod
+    def draw(
+        shape: tuple[int, int], scale: Sequence[float], ratio: Sequence[float]
+    ) -> tuple[int, int, int, int]:
+        """``get_params`` for a picture of a shape (height, width)."""
+        height, width = shape
         logs = log_range(ratio)
         for _ in range(10):
             w, h = rectangle(height * width, scale, logs)

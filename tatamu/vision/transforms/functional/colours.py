@@ -321,11 +321,12 @@ def equalize(img: Any) -> Any:
     must_have_channels(img, [1, 3])
     made = np.array(img.numpy(), order="C")
     for channel in made.reshape(-1, *made.shape[-2:]):
-        channel[...] = _spread(channel)
+        channel[...] = spread_levels(channel)
     return tatamu.from_numpy(made)
 
 
-def _spread(channel: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def spread_levels(channel: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """One channel of bytes with its values spread so that all are about equally frequent."""
     counts = np.bincount(channel.reshape(-1), minlength=256)
     step = counts[counts != 0][:-1].sum() // 255
     if step == 0:

@@ -168,10 +168,10 @@ def adjust_sharpness(img: Any, sharpness_factor: float) -> Any:
     must_have_channels(img, [1, 3])
     if img.shape[-1] <= 2 or img.shape[-2] <= 2:
         return img
-    return blend(img, _smoothed(img), sharpness_factor)
+    return blend(img, smoothed(img), sharpness_factor)
 
 
-def _smoothed(img: Tensor) -> Tensor:
+def smoothed(img: Tensor) -> Tensor:
     """The picture with its inner pixels averaged with their neighbours, themselves five times."""
     kind = img.dtype if img.dtype.is_floating_point else tatamu.float32
     window = np.ones((3, 3), kind.compute)

@@ -199,7 +199,13 @@ def perspective(
     What comes in from outside is ``fill``. Raises ValueError for another number of corners.
     """
     coefficients = perspective_coefficients(startpoints, endpoints)
-    mode = interpolation_mode(interpolation)
+    return perspective_with(img, coefficients, interpolation_mode(interpolation), fill)
+
+
+def perspective_with(
+    img: Any, coefficients: list[float], mode: InterpolationMode, fill: Fill
+) -> Any:
+    """``perspective`` by what ``perspective_coefficients`` gives."""
     if not isinstance(img, Tensor):
         must_be_pillow(img)
         kind, number = Image.Transform.PERSPECTIVE, pil_modes_mapping[mode]
@@ -268,7 +274,8 @@ def _warp(img: Tensor, positions: Numpy, mode: str, fill: Fill) -> Tensor:
         values = fill if isinstance(fill, (tuple, list)) else [float(fill)]
         colour = tatamu.tensor([float(v) for v in values], dtype=made.dtype).view(1, -1, 1, 1)
         if mode == "nearest":
-            return tatamu.where(mask < 0.5, colour, made)
+            filled: Tensor = tatamu.where(mask < 0.5, colour, made)
+            return filled
         return made * mask + (1.0 - mask) * colour
 
     return as_batch(img, sampled, (grid.dtype,))

@@ -1,0 +1,54 @@
+"""Bytes resized in whole numbers, as Pillow and torch do it.
+
+Along each axis, first across and then down, a pixel is the sum of its neighbours times weights of
+15 bits, rounded to the nearest: (sum of w p + half) / 2^k.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tatamu
+from tatamu import Tensor
+from tatamu.geometry import Resampling
+
+__all__ = ["resize_bytes"]
+
+Numpy = np.ndarray[Any, np.dtype[Any]]
+
+
+def resize_bytes(img: Tensor, size: list[int], mode: str, antialias: bool) -> Tensor:
+    """A picture of bytes (..., H, W) at another size, by bilinear or bicubic interpolation.
+
+    >>> two = tatamu.tensor([[[0, 255]]], dtype=tatamu.uint8)
+    >>> resize_bytes(two, [1, 4], "bilinear", True).tolist()
+    [[[0, 64, 191, 255]]]
+    """
+    values = img.numpy().astype(np.int64)
+    for axis, out in ((-1, size[1]), (-2, size[0])):
+        if values.shape[axis] != out:
+            kind = "linear" if mode == "bilinear" else "cubic"
+            rule = Resampling(kind, values.shape[axis], out, None, False, antialias)
+            values = _along(values, axis, rule)
+    return tatamu.from_numpy(np.ascontiguousarray(values.astype(np.uint8)))
+
+
+def _along(values: Numpy, axis: int, rule: Resampling) -> Numpy:
+    weights = np.zeros((rule.out, rule.size))
+    for place, taps in enumerate(rule.taps()):
+        for source, weight in taps:
+            weights[place, source] += weight
+    shift = _precision(weights.max())
+    whole = np.trunc(weights * (1 << shift) + np.where(weights < 0, -0.5, 0.5)).astype(np.int64)
+    summed = np.moveaxis(np.tensordot(values, whole, (axis, 1)), -1, axis)
+    return np.asarray(np.clip((summed + (1 << (shift - 1))) >> shift, 0, 255))
+
+
+def _precision(largest: float) -> int:
+    """By how many bits weights can be shifted so that the largest still has 15."""
+    shift = 0
+    while shift < 22 and int(0.5 + largest * (1 << (shift + 1))) < 1 << 15:
+        shift += 1
+    return shift
