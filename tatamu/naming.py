@@ -22,7 +22,8 @@ def known_as(path: str) -> Callable[[C], C]:
     """Say what torch calls a class: ``@known_as("nn.parameter.Parameter")``.
 
     While another name than our own is spoken, ``type(x)`` prints with it and this path. Where torch
-    raises one of Python's own errors, the path is that: ``@known_as("builtins.RuntimeError")``.
+    raises one of Python's own errors, the path is that: ``@known_as("builtins.RuntimeError")``;
+    torchvision's classes have theirs in whole.
     """
     module, _, name = path.rpartition(".")
 
@@ -36,7 +37,8 @@ def known_as(path: str) -> Callable[[C], C]:
 
 def _rename(kind: type) -> None:
     own, (module, name) = _names[kind]
-    home = module if module == "builtins" else f"{prefix}.{module}".rstrip(".")
+    elsewhere = module == "builtins" or module.startswith("torchvision.")
+    home = module if elsewhere else f"{prefix}.{module}".rstrip(".")
     spoken = (home, name)
     kind.__module__, kind.__qualname__ = own if prefix == OWN else spoken
     kind.__name__ = kind.__qualname__

@@ -63,7 +63,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 
     _check_options(request)
     calls = parse_layers(request.layers) if request.layers is not None else None
-    source = _source(request, tell)
+    source = read_source(request, tell)
     channels = source.values.shape[0]
     given = _given_weights(request, channels, calls is None)
     tatamu.manual_seed(request.seed)
@@ -105,7 +105,8 @@ def _check_options(request: Request) -> None:
         raise LookError("options.bias")
 
 
-def _source(request: Request, tell: Tell) -> Source:
+def read_source(request: Request, tell: Tell) -> Source:
+    """What goes in: the photo, or the typed numbers."""
     if request.input is not None:
         values = parse_matrix(request.input, "--input")
         digest = hashlib.sha256(values.tobytes()).hexdigest()

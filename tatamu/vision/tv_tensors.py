@@ -25,6 +25,8 @@ class TVTensor(Tensor):
 
     def _stand_over(self, source: Tensor) -> None:
         """Be another tensor: its memory, and its history."""
+        if source.requires_grad and source.node is None:
+            source = source.view(source.shape)  # a leaf keeps its gradient to itself
         Tensor.__init__(
             self,
             source.storage,

@@ -40,7 +40,7 @@ def largest(dtype: DType) -> int:
 def to_tensor(pic: Any, order: str = "RGB") -> Tensor:
     """A picture (height, width, channels) as a tensor (channels, height, width).
 
-    Bytes become float32 from 0 to 1; an array of any other dtype keeps its values and its dtype.
+    Bytes become floating point from 0 to 1; an array of any other dtype keeps its values and its dtype.
     ``order="BGR"`` says that the array's channels begin with blue, as OpenCV's do. Raises TypeError
     for what is neither a PIL picture nor an array, and ValueError for an array that has neither two
     nor three axes, and for another order.
@@ -61,9 +61,11 @@ def to_tensor(pic: Any, order: str = "RGB") -> Tensor:
         if pic.mode == "1":
             array *= 255
     array = _channels_first(in_order(array, order))
+    default = tatamu.get_default_dtype()
     if array.dtype == np.uint8:
-        array = array.astype(np.float32, order="C")
-        array /= np.float32(255)
+        array = array.astype(default.compute, order="C")
+        array /= array.dtype.type(255)
+        return tatamu.from_numpy(array).to(default)
     return tatamu.from_numpy(np.ascontiguousarray(array))
 
 

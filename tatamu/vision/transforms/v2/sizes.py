@@ -125,8 +125,9 @@ class RandomResizedCrop(Transform):
         return {"part": FirstResizedCrop.draw(shape, self.scale, self.ratio)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        part = params["part"]
-        return F.resized_crop(inpt, *part, self.size, self.interpolation, self.antialias)
+        top, left, height, width = params["part"]
+        how = self.size, self.interpolation, self.antialias
+        return F.resized_crop(inpt, top, left, height, width, *how)
 
 
 class FiveCrop(Transform):
