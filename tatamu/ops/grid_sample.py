@@ -147,8 +147,9 @@ def _values(x: Numpy, places: tuple[Numpy, ...]) -> Numpy:
 
 def _reference(attrs: Sampling, x: Numpy, grid: Numpy) -> Numpy:
     out = np.zeros((*grid.shape[:-1], x.shape[1]), x.dtype)
+    batch, last = _batch(x), np.ascontiguousarray(np.moveaxis(x, 1, -1))
     for places, there, weight, _ in _walk(attrs, x.shape[2:], grid):
-        values = _values(x, places)
+        values = last[(batch, *places)]
         share = weight[..., None].astype(x.dtype)
         out = _fused(np.where(there[..., None], values, 0), share, out)
     return np.ascontiguousarray(np.moveaxis(out, -1, 1))

@@ -40,7 +40,7 @@ def largest(dtype: DType) -> int:
 def to_tensor(pic: Any, order: str = "RGB") -> Tensor:
     """A picture (height, width, channels) as a tensor (channels, height, width).
 
-    Bytes become floating point from 0 to 1; an array of any other dtype keeps its values and its dtype.
+    Bytes become floating point from 0 to 1; an array of another dtype keeps its values and dtype.
     ``order="BGR"`` says that the array's channels begin with blue, as OpenCV's do. Raises TypeError
     for what is neither a PIL picture nor an array, and ValueError for an array that has neither two
     nor three axes, and for another order.

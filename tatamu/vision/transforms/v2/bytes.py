@@ -26,7 +26,7 @@ def resize_bytes(img: Tensor, size: list[int], mode: str, antialias: bool) -> Te
     >>> resize_bytes(two, [1, 4], "bilinear", True).tolist()
     [[[0, 64, 191, 255]]]
     """
-    values = img.numpy().astype(np.int64)
+    values = img.numpy().astype(np.int32)
     for axis, out in ((-1, size[1]), (-2, size[0])):
         if values.shape[axis] != out:
             kind = "linear" if mode == "bilinear" else "cubic"
@@ -36,14 +36,21 @@ def resize_bytes(img: Tensor, size: list[int], mode: str, antialias: bool) -> Te
 
 
 def _along(values: Numpy, axis: int, rule: Resampling) -> Numpy:
-    weights = np.zeros((rule.out, rule.size))
-    for place, taps in enumerate(rule.taps()):
-        for source, weight in taps:
-            weights[place, source] += weight
+    taps = rule.taps()
+    longest = max(len(each) for each in taps)
+    places = np.zeros((longest, rule.out), np.int64)
+    weights = np.zeros((longest, rule.out))
+    for out, each in enumerate(taps):
+        for number, (source, weight) in enumerate(each):
+            places[number, out] = source
+            weights[number, out] = weight
     shift = _precision(weights.max())
-    whole = np.trunc(weights * (1 << shift) + np.where(weights < 0, -0.5, 0.5)).astype(np.int64)
-    summed = np.moveaxis(np.tensordot(values, whole, (axis, 1)), -1, axis)
-    return np.asarray(np.clip((summed + (1 << (shift - 1))) >> shift, 0, 255))
+    whole = np.trunc(weights * (1 << shift) + np.where(weights < 0, -0.5, 0.5)).astype(np.int32)
+    shape = (-1, *[1] * (-1 - axis))
+    total: Any = np.int32(1 << (shift - 1))
+    for place, weight in zip(places, whole, strict=True):
+        total = total + np.take(values, place, axis) * weight.reshape(shape)
+    return np.asarray(np.clip(total >> shift, 0, 255))
 
 
 def _precision(largest: float) -> int:
