@@ -101,5 +101,5 @@ def close(got: Any, wanted: Any) -> None:
         np.testing.assert_allclose(got, wanted, 1e-5, 1e-5)
         return
     difference = np.abs(got.astype(int) - wanted)
-    assert difference.max(initial=0) <= 2
-    assert (difference != 0).mean() <= 0.02
+    assert difference.max(initial=0) <= 1
+    assert (difference != 0).mean() <= 0.01

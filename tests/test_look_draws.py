@@ -114,6 +114,13 @@ def test_what_cannot_be_drawn(layers: str | None, count: int, more: Any, text: s
         drawn(layers, count, **more)
 
 
+def test_a_transform_among_layers_is_told_of() -> None:
+    photo()
+    result = run("look", "photo.png", "RandomCrop(9)")
+    assert result.exit_code == 2
+    assert "RandomCrop is a transform of pictures, not a layer: --draws 12" in result.output
+
+
 def test_numbers_are_no_photo() -> None:
     with pytest.raises(LookError, match="not of --input"):
         draw(Request(layers="RandomCrop(1)", input="1 2; 3 4"), 2)

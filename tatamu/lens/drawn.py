@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tatamu.lens.layer_text import LayerCall, infers, make, parse_layers
+from tatamu.lens.layer_text import LayerCall, infers, make, parse_layers, transform_names
 from tatamu.lens.progress import Tell, silence
 from tatamu.lens.records import Source
 from tatamu.lens.report import page
@@ -44,15 +44,6 @@ class Draws:
     def text(self) -> str:
         """The transforms as they would be typed."""
         return " > ".join(str(call) for call in self.calls)
-
-
-def transform_names() -> list[str]:
-    """The names of the transforms that a text may use: of one picture, by literal values."""
-    from tatamu.vision import transforms
-
-    others = {"Compose", "Lambda", "RandomApply", "RandomChoice", "RandomOrder", "functional"}
-    others |= {"AutoAugmentPolicy", "InterpolationMode", "LinearTransformation"}
-    return [name for name in transforms.__all__ if name not in others]
 
 
 def draw(request: Request, count: int, tell: Tell = silence) -> Draws:

@@ -119,6 +119,15 @@ def layer_names() -> list[str]:
     return names
 
 
+def transform_names() -> list[str]:
+    """The names of the transforms that a text may use: of one picture, by literal values."""
+    from tatamu.vision import transforms
+
+    others = {"Compose", "Lambda", "RandomApply", "RandomChoice", "RandomOrder", "functional"}
+    others |= {"AutoAugmentPolicy", "InterpolationMode", "LinearTransformation"}
+    return [name for name in transforms.__all__ if name not in others]
+
+
 def _pictures(layer: type[Module]) -> bool:
     """Whether a layer takes a picture, and that alone: no sequence, volume or second tensor."""
     needed = inspect.signature(layer.forward).parameters.values()
@@ -194,6 +203,8 @@ def _factory(call: LayerCall) -> Callable[..., Module]:
 
     names = layer_names()
     if call.name not in names:
+        if call.name in transform_names():
+            raise LookError("layers.transform", name=call.name)
         _unknown(call.name, names)
     factory: Callable[..., Module] = getattr(nn, call.name)
     return factory

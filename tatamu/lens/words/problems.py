@@ -1,6 +1,11 @@
 """What can go wrong, and what would help."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "layers.transform": (
+        "{name} is a transform of pictures, not a layer: --draws 12 shows what it makes of a "
+        "photo.",
+        "{name} は層ではなく画像の変換です。--draws 12 を付けると、写真がどう変わるか表示します。",
+    ),
     "draws.count": (
         "--draws {count}: give a number from 1 to {limit}.",
         "--draws {count}：1 から {limit} までの数にしてください。",
