@@ -19,7 +19,7 @@ class FakeData(VisionDataset):
 
     >>> picture, target = FakeData(size=10, image_size=(3, 4, 6))[2]
     >>> picture.size, target
-    ((6, 4), 6)
+    ((6, 4), 0)
     """
 
     def __init__(
