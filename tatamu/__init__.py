@@ -145,6 +145,7 @@ from tatamu.random import (
     set_rng_state,
 )
 from tatamu.random.generator import Generator
+from tatamu.summary import summary
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
@@ -242,6 +243,7 @@ __all__ = [
     "set_workspace_limit",
     "short",
     "strided",
+    "summary",
     "tensor",
     "tune",
     "uint8",
