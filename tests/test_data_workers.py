@@ -303,6 +303,7 @@ def gone(pid: int) -> bool:
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["one", "group"])
 def test_interrupt_ends_at_once(whom: str) -> None:
     """As a notebook interrupts, and as Ctrl-C at a terminal does."""
@@ -326,6 +327,7 @@ def test_interrupt_ends_at_once(whom: str) -> None:
     assert all(gone(pid) for pid in workers)
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_has_the_loader() -> None:
     script = SCRIPT.replace("time.sleep(60)", "time.sleep(0.2)")
     with subprocess.Popen(

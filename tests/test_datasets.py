@@ -141,6 +141,19 @@ def test_old_names_of_mnist_warn(server: FileServer, tmp_path: Path) -> None:
                 assert getattr(data, name) is getattr(data, new)
 
 
+def test_files_of_early_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come first, as in torchvision, and are what torch.save wrote."""
+    folder = tmp_path / "MNIST" / "processed"
+    folder.mkdir(parents=True)
+    kept = {}
+    for name, count in (("training.pt", 3), ("test.pt", 2)):
+        (folder / name).write_bytes(b"")
+        kept[str(folder / name)] = tatamu.zeros(count, 28, 28).byte(), tatamu.arange(count)
+    monkeypatch.setattr(tatamu, "load", kept.get, raising=False)
+    assert len(datasets.MNIST(tmp_path)) == 3
+    assert datasets.MNIST(tmp_path, train=False)[1][1] == 1
+
+
 def test_large_files_are_mapped(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
