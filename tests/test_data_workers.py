@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,12 +53,18 @@ def sent(value: Any) -> Any:
     """What the other side of a pipe receives."""
     ours, theirs = multiprocessing.Pipe()
     with ours, theirs:
-        transport.send(ours, value)
-        return transport.receive(theirs)
+        sender = threading.Thread(target=transport.send, args=(ours, value))
+        sender.start()
+        try:
+            return transport.receive(theirs)
+        finally:
+            sender.join()
 
 
-@pytest.mark.parametrize("count", [3, 5000])
-def test_values_arrive(count: int) -> None:
+@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize("count", [3, 4000])
+def test_values_arrive(count: int, shares: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_SHARES", transport._SHARES and shares)
     x = tatamu.arange(count * 4.0).reshape(count, 4).t()
     weight = nn.Parameter(tatamu.ones(count))
     value = {"x": x, "half": x.half(), "bfloat": x.bfloat16(), "a": np.arange(count), "text": "t",
@@ -90,8 +97,10 @@ def test_of_a_small_view_the_rest_is_not_sent() -> None:
 
 def test_history_is_not_sent() -> None:
     x = tatamu.ones(2, requires_grad=True) * 2
-    with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
-        sent(x)
+    ours, theirs = multiprocessing.Pipe()
+    refused = pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor")
+    with ours, theirs, refused:
+        transport.send(ours, x)
 
 
 def test_batches_outlive_their_loader() -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 import weakref
 from collections import deque
 from multiprocessing.connection import Connection, wait
@@ -35,7 +36,10 @@ class Team:
             ours, theirs = context.Pipe()
             process = context.Process(target=work, args=(theirs, worker, job), daemon=True)
             try:
-                process.start()
+                with warnings.catch_warnings():
+                    # Our own threads are begun anew in the copy, when it needs some.
+                    warnings.filterwarnings("ignore", "This process .* is multi-threaded")
+                    process.start()
             except Exception as error:  # of pickling, where processes do not begin as a copy
                 error.add_note(
                     "  what workers are given must be picklable; num_workers=0 sends nothing"
