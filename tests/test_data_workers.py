@@ -284,7 +284,7 @@ def test_processes_that_begin_anew() -> None:
     data = TensorDataset(tatamu.arange(6))
     got = [x.tolist() for (x,) in load(data, 2, multiprocessing_context="spawn")]
     assert got == [[0, 1], [2, 3], [4, 5]]
-    with pytest.raises(Exception, match="pickle") as caught:
+    with pytest.raises(Exception, match="local object") as caught:
         list(load(Made(lambda index: index), multiprocessing_context="spawn"))
     assert "num_workers=0 sends nothing" in "".join(caught.value.__notes__)
 
