@@ -9,7 +9,21 @@ tatamu.Size([1, 8, 32, 48])
 
 from typing import TYPE_CHECKING, Any
 
-from tatamu import autograd, backends, cuda, jit, missing, nn, ops, optim, random, utils, version
+from tatamu import (
+    autograd,
+    backends,
+    cuda,
+    hub,
+    jit,
+    missing,
+    nn,
+    ops,
+    optim,
+    random,
+    serialization,
+    utils,
+    version,
+)
 from tatamu.autograd import (
     enable_grad,
     inference_mode,
@@ -103,6 +117,7 @@ from tatamu.random import (
     set_rng_state,
 )
 from tatamu.random.generator import Generator
+from tatamu.serialization import load, save
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
@@ -141,6 +156,7 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "half",
+    "hub",
     "inference_mode",
     "initial_seed",
     "install",
@@ -156,6 +172,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "jit",
     "layout",
+    "load",
     "long",
     "manual_seed",
     "nn",
@@ -168,7 +185,9 @@ __all__ = [
     "preserve_format",
     "profile",
     "random",
+    "save",
     "seed",
+    "serialization",
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",
