@@ -87,6 +87,10 @@ def _bytearray_of(content: Any = b"", encoding: str = "latin1") -> bytearray:
     return bytearray(content)
 
 
+def _empty_bytes() -> bytes:
+    return b""
+
+
 def _encoded(text: str, encoding: str = "utf-8") -> bytes:
     if encoding.lower() not in ("latin1", "latin-1", "ascii", "utf-8", "utf8"):
         raise ValueError(f"encoding {encoding!r}")
@@ -194,6 +198,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "collections.Counter": _counted,
     "builtins.set": _set_of,
     "builtins.bytearray": _bytearray_of,
+    "builtins.bytes": _empty_bytes,
     "builtins.complex": complex,
     "_codecs.encode": _encoded,
     "torch.Size": _size,

@@ -168,7 +168,7 @@ class Unpickler:
         kind = wanted[0] if wanted else None
         if kind in ("module", b"module"):
             raise refused(
-                "Only persistent_load of storage is allowed, but got a module", *WHOLE_MODULE
+                f"Only persistent_load of storage is allowed, but got {type(kind)}", *WHOLE_MODULE
             )
         if kind not in ("storage", b"storage"):
             raise refused(f"Only persistent_load of storage is allowed, but got {type(kind)}")

@@ -226,8 +226,7 @@ def _whole_module(module: Module) -> str:
 class _Storages:
     """Storages that a pickle refers to: each once, by the address of its memory."""
 
-    def __init__(self, keys: Callable[[Storage, int], str], further: tuple[Any, ...] = ()) -> None:
-        self.keys = keys
+    def __init__(self, further: tuple[Any, ...] = ()) -> None:
         self.further = further  # what a persistent id ends with
         self.found: dict[int, tuple[str, Storage, DType]] = {}
 
@@ -235,9 +234,8 @@ class _Storages:
         """The persistent id of a tensor's storage."""
         storage = x.storage
         place = storage.address if storage.nbytes else -1 - id(storage)
-        key, first, dtype = self.found.setdefault(
-            place, (self.keys(storage, len(self.found)), storage, x.dtype)
-        )
+        new = (str(len(self.found)), storage, x.dtype)
+        key, first, dtype = self.found.setdefault(place, new)
         if dtype is not x.dtype:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different "
@@ -270,7 +268,7 @@ def _write_archive(obj: Any, file: IO[bytes], name: str) -> None:
     import hashlib
     import zipfile
 
-    storages = _Storages(lambda storage, count: str(count))
+    storages = _Storages()
     content = _pickled(obj, storages)
     checksum = hashlib.sha256(name.encode("utf-8"))
     # The archive begins where the file stands, which must not be its first byte.
@@ -309,7 +307,7 @@ def _add(archive: ZipFile, name: str, content: bytes | memoryview) -> None:
 
 def _write_stream(obj: Any, file: IO[bytes]) -> None:
     # The last member of an id would say which part of the storage is meant: all of it.
-    storages = _Storages(lambda storage, count: str(storage.address + count), (None,))
+    storages = _Storages((None,))
     content = _pickled(obj, storages)
     facts = {
         "protocol_version": legacy.PROTOCOL,
