@@ -15,11 +15,13 @@ from tatamu import (
     cuda,
     hub,
     jit,
+    linalg,
     missing,
     nn,
     ops,
     optim,
     random,
+    return_types,
     serialization,
     utils,
     version,
@@ -37,13 +39,23 @@ from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomal
 from tatamu.creation import (
     arange,
     as_tensor,
+    asarray,
     empty,
     empty_like,
+    empty_permuted,
+    empty_strided,
+    eye,
+    from_dlpack,
     from_numpy,
+    frombuffer,
     full,
     full_like,
+    linspace,
+    logspace,
     ones,
     ones_like,
+    range,
+    scalar_tensor,
     tensor,
     zeros,
     zeros_like,
@@ -71,18 +83,22 @@ from tatamu.dtypes import int16 as short
 from tatamu.dtypes import int32 as int
 from tatamu.dtypes import int64 as long
 from tatamu.functions import (
+    algebra,
     arithmetic,
     elementary,
     gathering,
     joining,
     logic,
     maths,
+    ordering,
     reductions,
+    statistics,
     types,
     views,
 )
 from tatamu.functions import dropout as dropout_functions
 from tatamu.functions import random as random_functions
+from tatamu.functions.algebra import *
 from tatamu.functions.arithmetic import *
 from tatamu.functions.dropout import *
 from tatamu.functions.elementary import *
@@ -90,11 +106,25 @@ from tatamu.functions.gathering import *
 from tatamu.functions.joining import *
 from tatamu.functions.logic import *
 from tatamu.functions.maths import *
+from tatamu.functions.ordering import *
 from tatamu.functions.random import *
 from tatamu.functions.reductions import *
+from tatamu.functions.statistics import *
 from tatamu.functions.types import *
 from tatamu.functions.views import *
 from tatamu.interop import from_torch, install, uninstall
+from tatamu.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from tatamu.methods.views import channels_last, contiguous_format, preserve_format
 from tatamu.ops.choose import set_workspace_limit, workspace_limit
 from tatamu.ops.convolution import set_winograd
@@ -122,12 +152,23 @@ from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "__version__",
     "arange",
     "as_tensor",
+    "asarray",
     "autograd",
     "backends",
     "bfloat16",
@@ -142,15 +183,20 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "explain",
+    "eye",
     "float",
     "float16",
     "float32",
     "float64",
     "forget_tuned",
+    "from_dlpack",
     "from_numpy",
     "from_torch",
+    "frombuffer",
     "full",
     "full_like",
     "get_num_threads",
@@ -172,7 +218,10 @@ __all__ = [
     "is_inference_mode_enabled",
     "jit",
     "layout",
+    "linalg",
+    "linspace",
     "load",
+    "logspace",
     "long",
     "manual_seed",
     "nn",
@@ -185,7 +234,10 @@ __all__ = [
     "preserve_format",
     "profile",
     "random",
+    "range",
+    "return_types",
     "save",
+    "scalar_tensor",
     "seed",
     "serialization",
     "set_grad_enabled",
@@ -207,6 +259,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += algebra.__all__
 __all__ += arithmetic.__all__
 __all__ += dropout_functions.__all__
 __all__ += elementary.__all__
@@ -214,8 +267,10 @@ __all__ += logic.__all__
 __all__ += gathering.__all__
 __all__ += joining.__all__
 __all__ += maths.__all__
+__all__ += ordering.__all__
 __all__ += random_functions.__all__
 __all__ += reductions.__all__
+__all__ += statistics.__all__
 __all__ += types.__all__
 __all__ += views.__all__
 

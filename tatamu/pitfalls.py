@@ -92,6 +92,13 @@ PITFALLS: dict[str, Pair] = {
         "さ 1 の"
         "バッチにしてください。",
     ),
+    "no_batch_last": (
+        "Keras's layers read (batch, height, width, channels). One picture needs a batch of one: "
+        "x[None], and a grey one a channel: x[..., None].",
+        "Keras の層は（バッチ, 高さ, 幅, チャンネル）の順で読みます。画像 1 枚なら x[None] で大き"
+        "さ 1 の"
+        "バッチに、グレー画像なら x[..., None] でチャンネルを加えてください。",
+    ),
     "eval_mode": (
         "In training mode it behaves differently (batch statistics, dropped values): call "
         "model.eval() before predicting, and model.train() before training on.",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-import numpy as np
-
-from tatamu import dtypes, missing, naming, printing
-from tatamu.dtypes import DType
+from tatamu import missing, naming, printing
+from tatamu.methods.algebra import Algebra
 from tatamu.methods.altering import Altering
 from tatamu.methods.differentiable import Differentiable
+from tatamu.methods.interop import Interop
 from tatamu.methods.maths import Maths
+from tatamu.methods.ordering import Ordering
 from tatamu.methods.random import Random
+from tatamu.methods.statistics import Statistics
 from tatamu.methods.types import Types
 from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
-from tatamu.ops.array import Array, Numpy, made, wrap
+from tatamu.ops.array import Array, made
 from tatamu.ops.inplace import refresh
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
@@ -26,7 +26,9 @@ T = TypeVar("T", bound=Array)
 
 
 @naming.known_as("Tensor")
-class Tensor(Maths, Types, Altering, Random, Differentiable):
+class Tensor(
+    Interop, Maths, Types, Ordering, Statistics, Algebra, Altering, Random, Differentiable
+):
     """A shape over memory. Made by ``tatamu.tensor``, ``zeros``, ``from_numpy`` and their like.
 
     >>> import tatamu
@@ -38,84 +40,8 @@ class Tensor(Maths, Types, Altering, Random, Differentiable):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000
 
-    # ---- NumPy and Python ----
-
-    def numpy(self, *, force: bool = False) -> Numpy:
-        """A NumPy array over the same memory.
-
-        Raises RuntimeError if the tensor requires grad (unless ``force``), TypeError for bfloat16,
-        which NumPy does not know.
-
-        >>> import tatamu
-        >>> x = tatamu.zeros(3)
-        >>> x.numpy()[1] = 5
-        >>> x
-        tensor([0., 5., 0.])
-        """
-        if self.requires_grad and not force:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. "
-                "Use tensor.detach().numpy() instead."
-            )
-        if self.dtype is dtypes.bfloat16:
-            raise TypeError(
-                "Got unsupported ScalarType BFloat16\n  x.float().numpy() gives it as float32"
-            )
-        self.storage.expose()
-        return self.array.view()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Numpy:
-        array = self.numpy()
-        if copy or (dtype is not None and array.dtype != dtype):
-            return array.astype(dtype or array.dtype)
-        return array
-
-    def item(self) -> Any:
-        """The one element as a Python number. RuntimeError if there are more or none.
-
-        >>> import tatamu
-        >>> tatamu.tensor([2.5]).item()
-        2.5
-        """
-        count = self.shape.numel()
-        if count != 1:
-            raise RuntimeError(f"a Tensor with {count} elements cannot be converted to Scalar")
-        return dtypes.widen(self.array, self.dtype).item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return dtypes.widen(self.array, self.dtype).tolist()
-
-    def __bool__(self) -> bool:
-        count = self.shape.numel()
-        if count != 1:
-            how = "no values" if count == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {how} is ambiguous")
-        return bool(self.item())
-
-    def _number(self) -> Any:
-        if self.requires_grad:
-            warnings.warn(
-                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
-                "behavior.\nConsider using tensor.detach() first.",
-                stacklevel=3,
-            )
-        if self.shape.numel() != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        return self.item()
-
-    def __float__(self) -> float:
-        return float(self._number())
-
-    def __int__(self) -> int:
-        return int(self._number())
-
-    def __index__(self) -> int:
-        if self.dtype.is_floating_point or self.shape.numel() != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
+    # ---- text ----
 
     def __format__(self, spec: str) -> str:
         if not self.shape and type(self) is Tensor:
@@ -128,29 +54,6 @@ class Tensor(Maths, Types, Altering, Random, Differentiable):
 
     def __dir__(self) -> list[str]:
         return missing.present(type(self), object.__dir__(self))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(np.any((self == value).array))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        array = np.array(self.array, order="C")
-        return _rebuild, (type(self), array, self.dtype, self._requires_grad)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        if self.node is not None:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
-                "because of a torch.nn.utils.weight_norm usage, see "
-                "https://github.com/pytorch/pytorch/pull/103001\n"
-                "  x.detach().clone() copies the numbers alone"
-            )
-        copy = _rebuild(type(self), np.array(self.array, order="K"), self.dtype, False)
-        copy._requires_grad = self._requires_grad
-        if self.grad_array is not None:
-            copy.grad_array = apply(clone, None, self.grad_array)
-        memo[id(self)] = copy
-        return copy  # type: ignore[no-any-return]
 
     # ---- memory ----
 
@@ -190,14 +93,6 @@ def copied(x: T) -> T:
     copy = apply(clone, x.strides, x)
     copy.storage.reordered = x.storage.reordered
     return copy
-
-
-def _rebuild(kind: type[Any], array: Numpy, dtype: DType, requires_grad: Any) -> Any:
-    out = wrap(array, dtype)
-    if kind is not Tensor:
-        out = kind(out, requires_grad)
-    out._requires_grad = requires_grad
-    return out
 
 
 made.type = Tensor

@@ -65,6 +65,8 @@ def _key(version: object) -> tuple[tuple[int, ...], int, str]:
 __version__ = TorchVersion(f"2.13.0+tatamu.{OWN}")
 torchvision = TorchVersion(f"0.28.0+tatamu.{OWN}")
 torchinfo = TorchVersion(f"1.8.0+tatamu.{OWN}")
+tensorflow = TorchVersion(f"2.21.0+tatamu.{OWN}")
+keras = TorchVersion(f"3.15.1+tatamu.{OWN}")
 
 cuda = None
 hip = None

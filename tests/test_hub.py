@@ -14,15 +14,14 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 
 import numpy as np
 import pytest
-from loopback import Site, served
+from file_server import FileServer, serving
 
 import tatamu
 from tatamu import hub
-from tatamu.hub import download
 from tatamu.vision import weights
 
 CONTENT = np.random.default_rng(1).integers(0, 256, 400_000, np.uint8).tobytes()
@@ -30,8 +29,8 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with served() as found:
+def site() -> Iterator[FileServer]:
+    with serving() as found:
         yield found
 
 
@@ -49,6 +48,11 @@ def checkpoint(value: Any) -> bytes:
     file = io.BytesIO()
     tatamu.save(value, file)
     return file.getvalue()
+
+
+def put(site: FileServer, name: str, content: bytes) -> str:
+    site.files[name] = content
+    return site.url + name
 
 
 def names(folder: Path) -> list[str]:
@@ -76,10 +80,12 @@ def test_the_folder_follows_torchs_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
 # ---- files ----
 
 
-def test_state_dicts_by_address(site: Site, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_state_dicts_by_address(
+    site: FileServer, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content = checkpoint({"weight": tatamu.ones(3)})
     digest = hashlib.sha256(content).hexdigest()[:8]
-    url = site.put(f"net-{digest}.pth", content)
+    url = put(site, f"net-{digest}.pth", content)
     for _ in range(2):
         found = hub.load_state_dict_from_url(url, check_hash=True, map_location="cpu")
         assert found["weight"].tolist() == [1, 1, 1]
@@ -92,13 +98,13 @@ def test_state_dicts_by_address(site: Site, home: Path, capsys: pytest.CaptureFi
     assert weights.fetch(url) == home / names(home)[0]
 
 
-def test_other_folders_and_names(site: Site, tmp_path: Path) -> None:
-    url = site.put("w.pth?download=true", checkpoint([1, 2]))
+def test_other_folders_and_names(site: FileServer, tmp_path: Path) -> None:
+    url = put(site, "w.pth?download=true", checkpoint([1, 2]))
     assert hub.load_state_dict_from_url(url, tmp_path / "here") == [1, 2]
     assert hub.load_state_dict_from_url(url, tmp_path / "here", file_name="x.pt") == [1, 2]
     assert names(tmp_path / "here") == ["w.pth", "x.pt"]
     with pytest.raises(ValueError, match="the address names no file"):
-        hub.load_state_dict_from_url(site.address)
+        hub.load_state_dict_from_url(site.url)
     with pytest.warns(UserWarning, match="TORCH_MODEL_ZOO is deprecated"):
         os.environ["TORCH_MODEL_ZOO"] = "x"
         try:
@@ -107,118 +113,71 @@ def test_other_folders_and_names(site: Site, tmp_path: Path) -> None:
             del os.environ["TORCH_MODEL_ZOO"]
 
 
-def test_a_file_within_an_archive(site: Site, home: Path) -> None:
+def test_a_file_within_an_archive(site: FileServer, home: Path) -> None:
     inner, outer = io.BytesIO(), io.BytesIO()
     tatamu.save({"a": tatamu.ones(2)}, inner, _use_new_zipfile_serialization=False)
     with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("net.pth", inner.getvalue())
-    url = site.put("net.zip", outer.getvalue())
+    url = put(site, "net.zip", outer.getvalue())
     assert hub.load_state_dict_from_url(url)["a"].tolist() == [1, 1]
     assert names(home) == ["net.zip"]  # nothing was unpacked
 
 
-def test_a_file_to_a_path(site: Site, tmp_path: Path) -> None:
-    url = site.put("data.bin", CONTENT)
+def test_a_file_to_a_path(site: FileServer, tmp_path: Path) -> None:
+    url = put(site, "data.bin", CONTENT)
     for prefix in (None, DIGEST[:8], DIGEST, DIGEST[:8].upper()):
         target = tmp_path / "data.bin"
         hub.download_url_to_file(url, target, prefix, progress=False)
         assert target.read_bytes() == CONTENT
     assert names(tmp_path) == ["data.bin"]
-    site.moved["old"] = url
-    hub.download_url_to_file(site.url("old"), str(tmp_path / "moved.bin"))
-    assert (tmp_path / "moved.bin").read_bytes() == CONTENT
     with pytest.raises(FileNotFoundError, match="nope"):
         hub.download_url_to_file(url, tmp_path / "nope" / "data.bin")
 
 
-def test_an_empty_file(site: Site, tmp_path: Path) -> None:
-    hub.download_url_to_file(site.put("empty", b""), tmp_path / "empty")
-    assert (tmp_path / "empty").read_bytes() == b""
-
-
-def test_a_wrong_hash(site: Site, tmp_path: Path) -> None:
-    url = site.put("data.bin", CONTENT)
+def test_a_wrong_hash(site: FileServer, tmp_path: Path) -> None:
+    url = put(site, "data.bin", CONTENT)
     with pytest.raises(RuntimeError) as caught:
         hub.download_url_to_file(url, tmp_path / "data.bin", "0123abcd")
     assert str(caught.value).split("\n")[0] == (
         f'invalid hash value (expected "0123abcd", got "{DIGEST}")'
     )
-    assert "400,000 bytes for data.bin were thrown away" in str(caught.value)
     assert names(tmp_path) == []
 
 
-def test_broken_connections_are_taken_up(site: Site, tmp_path: Path) -> None:
-    url = site.put("data.bin", CONTENT)
-    site.cut = [100_000, 0, 50_000, 0]  # each second answer is looked at and left
-    hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
-    assert (tmp_path / "data.bin").read_bytes() == CONTENT
-    assert [start for _, start in site.asked] == [
-        None,
-        None,
-        "bytes=100000-",
-        None,
-        "bytes=150000-",
-    ]
-    assert names(tmp_path) == ["data.bin"]
-
-
-def test_connections_that_break_for_good(site: Site, tmp_path: Path) -> None:
-    url = site.put("data.bin", CONTENT)
-    site.cut = [100_000, 0, 0, 0, 0, 0, 0]
-    with pytest.raises(RuntimeError, match="ended 300,000 bytes before the end of") as caught:
-        hub.download_url_to_file(url, tmp_path / "data.bin")
-    assert f"and put it there: {tmp_path / 'data.bin'}" in str(caught.value)
-    (partial,) = names(tmp_path)
-    assert partial.endswith(".partial")
-    # Another day it goes on from there.
+def test_what_came_is_taken_up_another_day(site: FileServer, tmp_path: Path) -> None:
+    url = put(site, "data.bin", CONTENT)
+    site.cut = [100_000, 0]
+    with pytest.raises(RuntimeError, match="after 100,000 of 400,000 bytes") as caught:
+        hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
+    assert str(tmp_path / "data.bin") in str(caught.value)
+    assert names(tmp_path) == ["data.bin.partial"]
     site.asked.clear()
     hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
-    assert [start for _, start in site.asked] == [None, "bytes=100000-"]
+    assert [start for _, start in site.asked] == ["bytes=100000-"]
     assert names(tmp_path) == ["data.bin"]
 
 
-def test_another_version_is_begun_anew(site: Site, tmp_path: Path) -> None:
-    url = site.put("data.bin", CONTENT)
-    site.cut = [100_000, 0, 0, 0, 0, 0, 0]
-    with pytest.raises(RuntimeError):
-        hub.download_url_to_file(url, tmp_path / "data.bin")
-    site.put("data.bin", CONTENT[::-1])
-    hub.download_url_to_file(url, tmp_path / "data.bin")
-    assert (tmp_path / "data.bin").read_bytes() == CONTENT[::-1]
-    assert names(tmp_path) == ["data.bin"]
+def test_what_the_server_refuses(site: FileServer, home: Path) -> None:
+    with pytest.raises(URLError, match="HTTP Error 404: Not Found") as caught:
+        hub.load_state_dict_from_url(site.url + "nothing.pth")
+    assert site.url + "nothing.pth" in str(caught.value)
+    assert str(home / "nothing.pth") in str(caught.value)
+    assert names(home) == []
 
 
-@pytest.mark.parametrize("lacking", ["ranges", "marks", "lengths"])
-def test_servers_that_cannot_do_much(lacking: str, site: Site, tmp_path: Path) -> None:
-    setattr(site, lacking, False)
-    url = site.put("data.bin", CONTENT)
-    if lacking != "lengths":  # without one nobody knows that something is missing
-        site.cut = [100_000]
-    hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
-    assert (tmp_path / "data.bin").read_bytes() == CONTENT
-
-
-def test_what_the_server_refuses(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(HTTPError, match="HTTP Error 404: Not Found") as caught:
-        hub.download_url_to_file(site.url("nothing.pth"), tmp_path / "nothing.pth")
-    assert f"download {site.url('nothing.pth')}" in str(caught.value)
-    assert f"and put it there: {tmp_path / 'nothing.pth'}" in str(caught.value)
-    assert names(tmp_path) == []
-
-
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_nobody_listens(home: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/x.pth"
     with pytest.raises(URLError, match="refused") as caught:
-        hub.download_url_to_file(url, tmp_path / "x.pth")
-    assert "and put it there" in str(caught.value)
-    assert names(tmp_path) == []
+        hub.load_state_dict_from_url(url)
+    assert str(home / "x.pth") in str(caught.value)
+    assert names(home) == []
 
 
-def test_offline(home: Path, monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
+def test_offline(home: Path, monkeypatch: pytest.MonkeyPatch, site: FileServer) -> None:
     monkeypatch.setenv("TATAMU_OFFLINE", "1")
-    url = site.put("net.pth", checkpoint([1]))
+    url = put(site, "net.pth", checkpoint([1]))
     with pytest.raises(FileNotFoundError) as caught:
         hub.load_state_dict_from_url(url)
     assert str(caught.value).split("\n") == [
@@ -242,50 +201,11 @@ def test_addresses_of_other_kinds(tmp_path: Path) -> None:
     assert (tmp_path / "copy.bin").read_bytes() == CONTENT
 
 
-def test_the_bar_counts_what_comes(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counted: list[int] = []
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    with download.bar(tmp_path / "x.partial", 10, 4, True) as count:
-        count(6)
-        counted.append(6)
-    assert "10/10 bytes" in terminal.getvalue()
-    assert counted == [6]
-
-
-def test_stopped_by_hand_in_one_process(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = site.put("data.bin", CONTENT)
-    real = download._copied
-
-    def stopped(answer: Any, file: Any, count: Any) -> int:
-        file.write(answer.read(100_000))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(download, "_copied", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        hub.download_url_to_file(url, tmp_path / "data.bin")
-    assert not (tmp_path / "data.bin").exists()
-    monkeypatch.setattr(download, "_copied", real)
-    hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
-    assert site.asked[-1] == ("data.bin", "bytes=100000-")
-    assert names(tmp_path) == ["data.bin"]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_control_c(site: Site, tmp_path: Path) -> None:
-    site.slow = 0.2
-    url = site.put("data.bin", CONTENT)
+def test_control_c(site: FileServer, tmp_path: Path) -> None:
+    site.slow = 30
+    url = put(site, "data.bin", CONTENT)
     code = f"import tatamu; tatamu.hub.download_url_to_file({url!r}, 'data.bin')"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -294,10 +214,7 @@ def test_control_c(site: Site, tmp_path: Path) -> None:
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=60)
     assert b"KeyboardInterrupt" in said
-    assert not (tmp_path / "data.bin").exists()
-    site.slow = 0
-    hub.download_url_to_file(url, tmp_path / "data.bin", DIGEST)
-    assert names(tmp_path) == ["data.bin"]
+    assert names(tmp_path) == []
 
 
 # ---- models ----
@@ -341,7 +258,7 @@ def test_a_folders_errors(folder: Path, tmp_path: Path) -> None:
         hub.load(folder, "nothing", source="local")
     with pytest.raises(ValueError, match="model should be a string of function name"):
         hub.load(folder, 3, source="local")
-    with pytest.raises(ValueError, match=r'Unknown source: "gitlab"\. Allowed values: "github" | "l'):
+    with pytest.raises(ValueError, match=r'Unknown source: "gitlab"\. Allowed values: "github"'):
         hub.load(folder, "net", source="gitlab")
     with pytest.raises(FileNotFoundError, match=r"hubconf\.py.*\n.*source='local'\) runs"):
         hub.load(tmp_path, "net", source="local")
@@ -351,7 +268,7 @@ def test_a_folders_errors(folder: Path, tmp_path: Path) -> None:
     sys.modules.pop("parts", None)
 
 
-def test_nobody_elses_program_is_fetched(site: Site) -> None:
+def test_nobody_elses_program_is_fetched(site: FileServer) -> None:
     for call in (hub.load, hub.help):
         with pytest.raises(RuntimeError, match="ultralytics/yolov5 is not fetched: it is a progr"):
             call("ultralytics/yolov5:v7.0", "yolov5s")

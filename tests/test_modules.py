@@ -134,7 +134,8 @@ def test_an_unknown_attribute_in_forward_names_what_is_near() -> None:
 
 def test_left_out_by_name() -> None:
     for name in ("SyncBatchNorm", "DataParallel", "AdaptiveLogSoftmaxWithLoss"):
-        with pytest.raises(AttributeError, match=rf"no attribute '{name}'\n  tatamu leaves {name}"):
+        said = rf"no attribute '{name}'\n.*\n  tatamu leaves {name}"
+        with pytest.raises(AttributeError, match=said):
             getattr(nn, name)
     with pytest.raises(AttributeError, match=r"^module 'tatamu.nn' has no attribute 'Foo'$"):
         _ = nn.Foo

@@ -137,7 +137,9 @@ def test_adopted_memory() -> None:
     assert storage.nbytes == 2 * 16 + 8 + 4
     frozen = np.arange(3.0)
     frozen.flags.writeable = False
-    assert not tatamu.from_numpy(frozen)[1:].array.flags.writeable
+    with pytest.warns(UserWarning, match="The given NumPy array is not writable"):
+        seen = tatamu.from_numpy(frozen)
+    assert not seen[1:].array.flags.writeable
 
 
 def test_empty_storage() -> None:

@@ -36,7 +36,7 @@ def test_numpy_shares_memory_both_ways() -> None:
 def test_from_numpy_refuses() -> None:
     with pytest.raises(ValueError, match="At least one stride in the given numpy array"):
         tatamu.from_numpy(np.zeros(3)[::-1])
-    with pytest.raises(TypeError, match=r"can't convert np.ndarray of type <U3"):
+    with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy.str_"):
         tatamu.from_numpy(np.zeros(3, "U3"))
     odd = np.zeros(3, np.dtype([("a", "u1"), ("b", "<f4")]))["b"]
     with pytest.raises(ValueError, match="not a multiple of the element byte size"):
@@ -52,7 +52,8 @@ def test_making_tensors() -> None:
     assert tatamu.tensor([1.5, 2.5], dtype=tatamu.int8).tolist() == [1, 2]
     assert tatamu.tensor(0.1, dtype=tatamu.float64).item() == 0.1
     assert tatamu.tensor([tatamu.tensor(1.0), tatamu.tensor(2.0)]).tolist() == [1.0, 2.0]
-    assert tatamu.tensor(tatamu.ones(2)).tolist() == [1.0, 1.0]
+    with pytest.warns(UserWarning, match="To copy construct from a tensor, it is recommended"):
+        assert tatamu.tensor(tatamu.ones(2)).tolist() == [1.0, 1.0]
     assert tatamu.as_tensor([1, 2]).tolist() == [1, 2]
     same = tatamu.ones(2)
     assert tatamu.as_tensor(same) is same
@@ -64,13 +65,13 @@ def test_making_tensors() -> None:
     assert tatamu.randn_like(same).dtype is tatamu.float32
     assert tatamu.arange(0, 1, 0.25).tolist() == [0, 0.25, 0.5, 0.75]
     assert tatamu.arange(3, requires_grad=False).dtype is tatamu.int64
-    with pytest.raises(ValueError, match="expected the items at dim 0 to be all numbers or all"):
+    with pytest.raises(TypeError, match="'list' object cannot be interpreted as an integer"):
         tatamu.tensor([1, [2]])
     with pytest.raises(ValueError, match="expected sequence of length 2 at dim 2"):
         tatamu.tensor([[[1, 2], [1]]])
-    with pytest.raises(ValueError, match=r"could not make a tensor of list: .*inhomogeneous"):
+    with pytest.raises(ValueError, match=r"expected sequence of length 2 at dim 1 \(got 3\)"):
         tatamu.tensor([np.zeros(2), np.zeros(3)])
-    with pytest.raises(TypeError, match="new\\(\\): invalid data type 'object'"):
+    with pytest.raises(RuntimeError, match="Could not infer dtype of object"):
         tatamu.tensor(object())
 
 

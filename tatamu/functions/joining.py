@@ -11,15 +11,13 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.dtypes import DType, promote
-from tatamu.functions.function import must_be_tensor
+from tatamu.functions.function import function, must_be_tensor
 from tatamu.ops import joining
 from tatamu.ops.array import Array, wrap
 from tatamu.ops.cast import cast
-from tatamu.ops.common import interned
 from tatamu.ops.layout import Size, wrap_dim
 from tatamu.ops.layout import broadcast_shapes as shape_of_two
-from tatamu.ops.op import apply, view
-from tatamu.ops.reshape import unsafe_view
+from tatamu.ops.op import apply
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -323,20 +321,7 @@ def block_diag(*tensors: Any) -> Tensor:
     return apply(joining.block_diag, None, *parts)  # type: ignore[no-any-return]
 
 
-def kron(input: Any, other: Any) -> Tensor:
-    """Each element of one tensor times all of the other: Kronecker's product.
-
-    >>> import tatamu
-    >>> kron(tatamu.tensor([1, 10]), tatamu.tensor([1, 2]))
-    tensor([ 1,  2, 10, 20])
-    """
-    rank = max(len(input.shape), len(other.shape))
-    a = (1,) * (rank - len(input.shape)) + tuple(input.shape)
-    b = (1,) * (rank - len(other.shape)) + tuple(other.shape)
-    pairs = list(zip(a, b, strict=True))
-    left = input.reshape([n for m, _ in pairs for n in (m, 1)])
-    right = other.reshape([n for _, m in pairs for n in (1, m)])
-    return view(unsafe_view, interned(tuple([m * n for m, n in pairs])), left * right)  # type: ignore[no-any-return]
+kron = function(Tensor.kron)
 
 
 def _triangle_indices(name: str, upper: bool) -> Callable[..., Tensor]:

@@ -10,4 +10,5 @@ from tatamu.interop.figures import show
 __all__ = ["FigureCanvas", "FigureManager", "show"]
 
 with suppress(ImportError):
-    from matplotlib.backends.backend_agg import FigureCanvas, FigureManager
+    from matplotlib.backend_bases import FigureManagerBase as FigureManager
+    from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas

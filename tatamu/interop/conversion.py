@@ -16,7 +16,7 @@ import numpy as np
 
 from tatamu import dtypes, nn
 from tatamu.autograd import no_grad
-from tatamu.creation import tensor as make_tensor
+from tatamu.from_data import tensor as make_tensor
 from tatamu.interop.rebind import Rebinder, is_theirs
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter

@@ -28,7 +28,8 @@ class Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in names.TOPS or fullname not in names.known():
+        top = fullname.partition(".")[0]
+        if top not in names.TOPS or fullname not in names.known() or _foreign(top):
             return None
         return ModuleSpec(fullname, self, origin="tatamu", is_package=True)
 
@@ -37,6 +38,11 @@ class Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing: the namespace is complete when it is made."""
+
+
+def _foreign(top: str) -> bool:
+    """Whether the real library has been imported."""
+    return top in sys.modules and not ours(top)
 
 
 _finder = Finder()
@@ -101,7 +107,7 @@ def install() -> Installed:
     with _lock:
         if installed():
             return Installed(False, "tatamu: torch's names mean tatamu already")
-        foreign = [name for name in names.TOPS if name in sys.modules and not ours(name)]
+        foreign = [top for top in names.TOPS if top not in names.APART and _foreign(top)]
         if foreign:
             listed = " and ".join(foreign)
             text = f"tatamu: {listed} is imported already; nothing was changed"

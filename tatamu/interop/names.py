@@ -11,14 +11,17 @@ import importlib.util
 import json
 from importlib.resources import files
 
-__all__ = ["EXTRAS", "SOURCES", "TOPS", "class_paths", "known", "source"]
+__all__ = ["APART", "EXTRAS", "SOURCES", "TOPS", "class_paths", "known", "source"]
 
 SOURCES: dict[str, str] = {
     "torch": "tatamu",
     "torch.autograd": "tatamu.autograd",
-    "torch.autograd.function": "tatamu.autograd",
+    "torch.autograd.anomaly_mode": "tatamu.autograd.anomaly_mode",
+    "torch.autograd.function": "tatamu.autograd.function",
     "torch.autograd.functional": "tatamu.autograd.functional",
-    "torch.autograd.grad_mode": "tatamu.autograd",
+    "torch.autograd.grad_mode": "tatamu.autograd.grad_mode",
+    "torch.autograd.graph": "tatamu.autograd.graph",
+    "torch.autograd.variable": "tatamu.autograd.variable",
     "torch.backends": "tatamu.backends",
     "torch.backends.cuda": "tatamu.backends.cuda",
     "torch.backends.cudnn": "tatamu.backends.cudnn",
@@ -69,14 +72,31 @@ SOURCES: dict[str, str] = {
 }
 """A name and the module whose names it has."""
 
+_KERAS = (
+    "activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models",
+    "optimizers", "regularizers", "utils",
+)  # fmt: skip
+for _top in ("keras", "tensorflow.keras"):
+    SOURCES[_top] = "tatamu.interop.keras"
+    SOURCES |= {f"{_top}.{part}": f"tatamu.interop.keras.{part}" for part in _KERAS}
+    SOURCES[f"{_top}.constraints"] = "tatamu.interop.keras.regularizers"
+    SOURCES[f"{_top}.ops"] = "tatamu.interop.keras.tensorflow"
+SOURCES["tensorflow"] = "tatamu.interop.keras.tensorflow"
+
+APART = frozenset({"keras", "tensorflow"})
+"""Libraries that may have been imported already: their names then stay their own."""
+
 TOPS = tuple(name for name in SOURCES if "." not in name)
-"""The libraries: nobody else may have imported them before."""
+"""The libraries: nobody else may have imported them before, but for those ``APART``."""
 
 EXTRAS: dict[str, dict[str, str]] = {
     "torch": {"__version__": "__version__"},
     "torch.version": {"__version__": "__version__"},
     "torchvision": {"__version__": "torchvision"},
     "torchinfo": {"__version__": "torchinfo"},
+    "tensorflow": {"__version__": "tensorflow"},
+    "keras": {"__version__": "keras"},
+    "tensorflow.keras": {"__version__": "keras"},
 }
 """Names that stand besides those of the module, and where ``tatamu.version`` has them."""
 

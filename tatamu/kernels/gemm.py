@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tatamu.kernels import gemm_emit
 from tatamu.kernels.direct import cover
 from tatamu.kernels.direct_emit import Tile, pixels_by_vectors
-from tatamu.kernels.gemm_emit import ProductTile, emit, fields
+from tatamu.kernels.gemm_emit import ProductTile
 from tatamu.kernels.problem import DTYPES
 from tatamu.kernels.product import ProductProblem, unserved
-from tatamu.stage import Layout, Module, Target
+from tatamu.kernels.product_plan import ProductPlan
+from tatamu.stage import Target
 
 # Bytes of a packed panel, at most: it must stay in the second cache beside the rows of a.
 PANEL_BYTES = 128 * 1024
@@ -45,16 +48,14 @@ def accepts(problem: ProductProblem, target: Target) -> str | None:
 
 
 @dataclass(frozen=True, eq=False)
-class GemmPlan:
-    """Everything about one problem that a call need not work out again."""
+class GemmPlan(ProductPlan):
+    """The plan of this kernel; ``heights`` says how tall the next tile is."""
 
-    problem: ProductProblem
-    tile: ProductTile
-    target: Target
-    offsets: NDArray[np.int64]
+    kernel: ClassVar[Any] = gemm_emit
+    kind = "gemm"
+    unknown = ("a", "b", "bias", "c", "scratch")
+
     heights: NDArray[np.int64]
-    numbers: dict[str, int]
-    items: int
 
     @property
     def label(self) -> str:
@@ -62,29 +63,13 @@ class GemmPlan:
         return f"matrix product {self.tile.rows}×{self.tile.columns}"
 
     @property
-    def symbol(self) -> str:
-        """The kernel's name in its object."""
-        return self.tile.symbol(self.target)
-
-    @property
-    def work(self) -> int:
-        """How long it takes, in flops of direct convolution."""
-        return self.problem.work
-
-    @property
     def scratch(self) -> int:
         """Bytes of memory that each thread needs for itself."""
         return self.numbers["scratch_size"] * self.problem.itemsize
 
-    def emit(self) -> Module:
-        """The kernel itself, to be compiled."""
-        return emit(self.tile, self.target)
-
-    def arguments(self) -> NDArray[np.int64]:
-        """The argument block; a, b, bias, c and scratch (fields 0 to 4) are for the call."""
-        tables = {"offsets": self.offsets.ctypes.data, "heights": self.heights.ctypes.data}
-        empty = dict.fromkeys(("a", "b", "bias", "c", "scratch"), 0)
-        return Layout.of(fields(DTYPES[self.tile.dtype])).pack(**empty, **tables, **self.numbers)
+    def tables(self) -> dict[str, int]:
+        """The addresses of the tables that the kernel reads."""
+        return {**super().tables(), "heights": self.heights.ctypes.data}
 
 
 @lru_cache(maxsize=1024)

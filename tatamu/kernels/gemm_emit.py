@@ -64,10 +64,21 @@ class ProductTile:
         """The heights emitted."""
         return SIZES[self.rows]
 
-    def symbol(self, target: Target) -> str:
-        """The name of its kernel."""
+    @property
+    def few(self) -> tuple[int, ...]:
+        """The heights emitted for products of few rows."""
+        return tuple(n for n in (1, 2, 4, 6) if n <= self.rows)
+
+    def symbol(self, target: Target, kind: str = "gemm") -> str:
+        """The name of its kernel of one kind."""
         shape = f"{self.rows}x{self.vectors}x{self.lanes}"
-        return f"gemm_{self.dtype}_{shape}{self.epilogue.tag}_{target.tag}"
+        return f"{kind}_{self.dtype}_{shape}{self.epilogue.tag}_{target.tag}"
+
+
+def operands(t: Type, numbers: tuple[str, ...]) -> dict[str, Type | PointerTo]:
+    """The arguments of a kernel for few rows, with their types."""
+    pointers = {n: PointerTo(t) for n in ("a", "b", "bias", "c")}
+    return {**pointers, "offsets": PointerTo(I64), **dict.fromkeys(numbers, I64)}
 
 
 def fields(t: Type) -> dict[str, Type | PointerTo]:

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tatamu.kernels import rows_emit
 from tatamu.kernels.direct_emit import pixels_by_vectors
 from tatamu.kernels.gemm_emit import ProductTile
 from tatamu.kernels.problem import DTYPES
 from tatamu.kernels.product import ProductProblem, unserved
-from tatamu.kernels.rows_emit import emit, fields, symbol
-from tatamu.stage import Layout, Module, Target
+from tatamu.kernels.product_plan import ProductPlan
+from tatamu.stage import Target
 
 # More rows than this are faster by tiles of packed columns.
 ROWS = 48
@@ -40,41 +38,12 @@ def accepts(problem: ProductProblem, target: Target) -> str | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class RowsPlan:
-    """Everything about one problem that a call need not work out again."""
+class RowsPlan(ProductPlan):
+    """The plan of this kernel."""
 
-    problem: ProductProblem
-    tile: ProductTile
-    target: Target
-    offsets: NDArray[np.int64]
-    numbers: dict[str, int]
-    items: int
-
-    @property
-    def label(self) -> str:
-        """The kernel as people are told of it."""
-        return "dot products"
-
-    @property
-    def symbol(self) -> str:
-        """The kernel's name in its object."""
-        return symbol(self.tile, self.target)
-
-    @property
-    def work(self) -> int:
-        """How long it takes, in flops of direct convolution."""
-        return self.problem.work
-
-    def emit(self) -> Module:
-        """The kernel itself, to be compiled."""
-        return emit(self.tile, self.target)
-
-    def arguments(self) -> NDArray[np.int64]:
-        """The argument block; a, b, bias and c (fields 0 to 3) are for the call to fill."""
-        empty = dict.fromkeys(("a", "b", "bias", "c"), 0)
-        layout = Layout.of(fields(DTYPES[self.tile.dtype]))
-        return layout.pack(**empty, offsets=self.offsets.ctypes.data, **self.numbers)
+    kernel: ClassVar[Any] = rows_emit
+    kind = "rows"
+    title = "dot products"
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 
 from tatamu.kernels.epilogue import finished
-from tatamu.kernels.gemm_emit import ProductTile
+from tatamu.kernels.gemm_emit import ProductTile, operands
 from tatamu.kernels.problem import DTYPES
 from tatamu.stage import (
     I64,
@@ -40,29 +40,17 @@ NUMBERS = (
 CHAINS = 8
 
 
-def symbol(tile: ProductTile, target: Target) -> str:
-    """The kernel's name in its object."""
-    shape = f"{tile.rows}x{tile.vectors}x{tile.lanes}"
-    return f"rows_{tile.dtype}_{shape}{tile.epilogue.tag}_{target.tag}"
-
-
-def heights(tile: ProductTile) -> tuple[int, ...]:
-    """Rows of the tiles that are emitted."""
-    return tuple(n for n in (1, 2, 4, 6) if n <= tile.rows)
-
-
 def fields(t: Type) -> dict[str, Type | PointerTo]:
     """The kernel's arguments with their types."""
-    pointers = {n: PointerTo(t) for n in ("a", "b", "bias", "c")}
-    return {**pointers, "offsets": PointerTo(I64), **dict.fromkeys(NUMBERS, I64)}
+    return operands(t, NUMBERS)
 
 
 def emit(tile: ProductTile, target: Target, *, debug: bool = False) -> Module:
     """The kernel for one tile."""
     t = DTYPES[tile.dtype]
-    m = Module(symbol(tile, target), target, debug=debug)
+    m = Module(tile.symbol(target, "rows"), target, debug=debug)
     tiles = {
-        columns: {rows: _tile(m, tile, t, rows, columns) for rows in heights(tile)}
+        columns: {rows: _tile(m, tile, t, rows, columns) for rows in tile.few}
         for columns in (tile.vectors, 1)
     }
     f, a = m.task(fields(t))

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tatamu.kernels.gemm_emit import ProductTile
-from tatamu.kernels.problem import DTYPES
+from tatamu.kernels import strips_emit
 from tatamu.kernels.product import ProductProblem, unserved
+from tatamu.kernels.product_plan import ProductPlan
 from tatamu.kernels.rows import tile_of
-from tatamu.kernels.strips_emit import emit, fields, symbol
-from tatamu.stage import Layout, Module, Target
+from tatamu.stage import Target
 
 # More rows than one tile has would read b again from a cache for each of them.
 ROWS = 6
@@ -39,41 +35,12 @@ def accepts(problem: ProductProblem, target: Target) -> str | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class StripsPlan:
-    """Everything about one problem that a call need not work out again."""
+class StripsPlan(ProductPlan):
+    """The plan of this kernel."""
 
-    problem: ProductProblem
-    tile: ProductTile
-    target: Target
-    offsets: NDArray[np.int64]
-    numbers: dict[str, int]
-    items: int
-
-    @property
-    def label(self) -> str:
-        """The kernel as people are told of it."""
-        return "sums of rows"
-
-    @property
-    def symbol(self) -> str:
-        """The kernel's name in its object."""
-        return symbol(self.tile, self.target)
-
-    @property
-    def work(self) -> int:
-        """How long it takes, in flops of direct convolution."""
-        return self.problem.work
-
-    def emit(self) -> Module:
-        """The kernel itself, to be compiled."""
-        return emit(self.tile, self.target)
-
-    def arguments(self) -> NDArray[np.int64]:
-        """The argument block; a, b, bias and c (fields 0 to 3) are for the call to fill."""
-        empty = dict.fromkeys(("a", "b", "bias", "c"), 0)
-        layout = Layout.of(fields(DTYPES[self.tile.dtype]))
-        return layout.pack(**empty, offsets=self.offsets.ctypes.data, **self.numbers)
+    kernel: ClassVar[Any] = strips_emit
+    kind = "strips"
+    title = "sums of rows"
 
 
 @lru_cache(maxsize=1024)

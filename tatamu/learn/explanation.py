@@ -56,7 +56,7 @@ class Explanation:
         for section in self.sections:
             lines += ["", section.head]
             for line in section.lines:
-                lines += [f"  {line}"] if section.code else wrapped(line, "  ")
+                lines += [f"  {line}".rstrip()] if section.code else wrapped(line, "  ")
         return "\n".join(lines)
 
     def __repr__(self) -> str:

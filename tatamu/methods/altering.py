@@ -198,7 +198,8 @@ class Altering(Shaping):
         requires_grad: bool = False,
     ) -> Self:
         """A tensor with a copy of ``data``, in this dtype."""
-        from tatamu.creation import tensor
+        from tatamu.filled import leaf
+        from tatamu.from_data import made_of
 
         if isinstance(data, Array):
             warnings.warn(
@@ -209,5 +210,5 @@ class Altering(Shaping):
                 UserWarning,
                 stacklevel=2,
             )
-        out: Any = tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        out: Any = leaf(made_of(data, dtype or self.dtype), requires_grad)
         return out  # type: ignore[no-any-return]

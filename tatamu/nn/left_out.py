@@ -33,5 +33,6 @@ def left_out(name: str) -> AttributeError:
     """The error to raise for a name that nn has not."""
     sentence = f"module '{naming.prefix}.nn' has no attribute '{name}'"
     if name in INSTEAD:
+        sentence += f"\n  torch.nn.{name} is PyTorch's and is not in tatamu"
         sentence += f"\n  tatamu leaves {name} out: {INSTEAD[name]}"
     return AttributeError(sentence)

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from tatamu.creation import empty, ones, tensor, zeros
+from tatamu.creation import empty, ones, zeros
 from tatamu.dtypes import DType, float32, int64
 from tatamu.errors import ArgumentError
+from tatamu.from_data import tensor
 from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.module import Module

@@ -25,6 +25,7 @@ from tatamu.ops.layout import (
     channels_last_strides,
     contiguous_strides,
     is_contiguous,
+    sized,
 )
 from tatamu.runtime.storage import Storage
 
@@ -48,6 +49,9 @@ class Local(threading.local):
 
 
 local = Local()
+
+absent: Any = object()
+"""What a constructor's arguments are that nobody gave."""
 
 
 class Array:
@@ -78,15 +82,32 @@ class Array:
         "view_version",
     )
 
+    storage: Storage
+    offset: int
+    shape: Size
+    strides: Ints
+    dtype: DType
+    _array: Numpy | None
+
     def __init__(
         self,
-        storage: Storage,
-        offset: int,
-        shape: Size,
-        strides: Ints,
-        dtype: DType,
-        array: Numpy | None = None,
+        storage: Any = absent,
+        offset: Any = absent,
+        shape: Any = absent,
+        strides: Any = absent,
+        dtype: Any = absent,
+        array: Any = None,
+        *more: Any,
     ) -> None:
+        if type(storage) is not Storage:  # torch.Tensor(2, 3), torch.Tensor([1, 2])
+            other = made.of_user((storage, offset, shape, strides, dtype, array, *more))
+            storage, offset, shape, strides = (
+                other.storage,
+                other.offset,
+                other.shape,
+                other.strides,
+            )
+            dtype, array = other.dtype, other._array
         self.storage = storage
         self.offset = offset
         self.shape = shape
@@ -154,7 +175,13 @@ class _Made:
     def __init__(self) -> None:
         self.type = Array
         self.refresh = _nothing
+        self.of_user: Callable[[tuple[Any, ...]], Array] = _no_array
         self.rejoin = _alone
+
+
+def _no_array(arguments: tuple[Any, ...]) -> Array:
+    """Before ``legacy`` is loaded nothing is made of sizes or numbers."""
+    raise TypeError("an Array is made of a Storage")
 
 
 def _nothing(x: Array) -> None:
@@ -172,8 +199,11 @@ made = _Made()
 def wrap(array: Numpy, dtype: DType) -> Array:
     """A tensor over the memory of ``array`` (in the storage form of ``dtype``)."""
     size = array.itemsize
-    strides = tuple([stride // size for stride in array.strides])
-    shape = Size(array.shape)
+    shape = sized(array.shape)
+    if array.size:
+        strides = tuple([stride // size for stride in array.strides])
+    else:
+        strides = contiguous_strides(shape)
     storage = Storage.adopt(array)
     storage.reordered = not array.flags.c_contiguous
     return made.type(storage, 0, shape, strides, dtype, array)

@@ -23,15 +23,19 @@ FEW = 1024
 
 
 class Reduce(NamedTuple):
-    """The axes that a reduction takes away, in ascending order, and whether it leaves ones."""
+    """The axes that a reduction takes away, in ascending order, and whether it leaves ones.
+
+    ``overload`` is the number that torch's node has, where it has two functions of one name.
+    """
 
     axes: Ints
     keepdim: bool
+    overload: int = 0
 
 
-def reduction(axes: Ints, keepdim: bool = False) -> Reduce:
+def reduction(axes: Ints, keepdim: bool = False, overload: int = 0) -> Reduce:
     """The one Reduce of these arguments."""
-    return interned(Reduce(axes, keepdim))
+    return interned(Reduce(axes, keepdim, overload))
 
 
 @lru_cache(maxsize=1024)

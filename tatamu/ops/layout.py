@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import prod
@@ -16,10 +17,21 @@ __all__ = [
     "contiguous_strides",
     "dense_strides",
     "is_contiguous",
+    "sized",
     "wrap_dim",
 ]
 
 Ints = tuple[int, ...]
+
+
+def _whole(place: int, n: Any) -> int:
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise TypeError(
+            f"{naming.prefix}.Size() takes an iterable of 'int' (item {place} is "
+            f"'{type(n).__name__}')"
+        ) from None
 
 
 @naming.known_as("Size")
@@ -31,6 +43,14 @@ class Size(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+        """Of whole numbers, or tensors of one. TypeError, with torch's sentence, for others."""
+        made = tuple.__new__(cls, sizes)
+        for n in made:
+            if type(n) is not int:
+                return tuple.__new__(cls, map(_whole, range(len(made)), made))
+        return made
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
@@ -44,11 +64,38 @@ class Size(tuple[int, ...]):
         found = tuple.__getitem__(self, index)
         return Size(found) if type(index) is slice else found
 
-    def __add__(self, other: Iterable[int]) -> Size:  # type: ignore[override]
+    def __add__(self, other: Any) -> Size:
+        if not isinstance(other, tuple):
+            raise TypeError(
+                f"can only concatenate tuple (not {type(other).__name__}) to "
+                f"{naming.prefix}.Size\n  tuple(...) makes one"
+            )
         return Size((*self, *other))
+
+    def __radd__(self, other: Any) -> Size:
+        if not isinstance(other, tuple):
+            return NotImplemented
+        return Size((*other, *self))
+
+    def __mul__(self, count: SupportsIndex) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    def __rmul__(self, count: SupportsIndex) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (tuple(self),)
 
     def __repr__(self) -> str:
         return f"{naming.prefix}.Size({list(self)})"
+
+
+_new = tuple.__new__
+
+
+def sized(shape: Ints) -> Size:
+    """``shape``, known to hold whole numbers, as a Size: checking takes longer than making."""
+    return _new(Size, shape)
 
 
 def dense_strides(shape: Ints, order: Iterable[int]) -> Ints:

@@ -21,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides
+from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -160,7 +160,7 @@ class Op:
     title: str
     shape: Callable[[Call], tuple[Out, ...]]
     reference: Callable[..., Any]
-    vjp: Callable[[Node, Any], tuple[Any, ...]] | None
+    vjp: Callable[..., tuple[Any, ...]] | None
     saves: Saves
     aliases: bool
     flops: Callable[[Call], int]
@@ -464,7 +464,7 @@ def _seen(x: Any, array: Numpy, kind: str) -> Any:
         start: int = array.__array_interface__["data"][0]
         offset = (start - x.storage.address) // size
     strides = tuple([stride // size for stride in array.strides])
-    out = made.type(x.storage, offset, Size(array.shape), strides, x.dtype)
+    out = made.type(x.storage, offset, sized(array.shape), strides, x.dtype)
     if array.flags.writeable:  # NumPy broadcasts read-only; then a view is made when asked for
         out._array = array
     out.base = x if x.base is None else x.base

@@ -41,11 +41,11 @@ def bmm(input: T, mat2: Array) -> T:
     >>> tatamu.bmm(tatamu.ones(5, 2, 3), tatamu.ones(5, 3, 4)).shape
     tatamu.Size([5, 2, 4])
     """
-    _check_stacks(input, mat2)
+    check_stacks(input, mat2)
     return bmm_op(input, mat2)
 
 
-def _check_stacks(one: Array, two: Array) -> None:
+def check_stacks(one: Array, two: Array) -> None:
     for place, x in enumerate((one, two), 1):
         if len(x.shape) != 3:
             raise RuntimeError(
@@ -133,7 +133,7 @@ def addmm(input: Array, mat1: T, mat2: Array, *, beta: float = 1, alpha: float =
         )
     if beta == alpha == 1 and input.shape == mat2.shape[1:]:
         return apply(linear, None, mat1, permute(mat2, (1, 0)), input)
-    return _added(input, matmul_op(mat1, mat2), beta, alpha)
+    return added(input, matmul_op(mat1, mat2), beta, alpha)
 
 
 def baddbmm(input: Array, batch1: T, batch2: Array, *, beta: float = 1, alpha: float = 1) -> T:
@@ -146,14 +146,14 @@ def baddbmm(input: Array, batch1: T, batch2: Array, *, beta: float = 1, alpha: f
     >>> tatamu.baddbmm(tatamu.ones(4), a, tatamu.ones(5, 3, 4)).shape
     tatamu.Size([5, 2, 4])
     """
-    _check_stacks(batch1, batch2)
+    check_stacks(batch1, batch2)
     names = [x.dtype.c_name for x in (input, batch1, batch2)]
     if input.dtype is not batch1.dtype:
         raise RuntimeError(
             f"Input dtypes must be the same, got: input {names[0]}, batch1: {names[1]}, "
             f"batch2: {names[2]}"
         )
-    return _added(input, bmm_op(batch1, batch2), beta, alpha)
+    return added(input, bmm_op(batch1, batch2), beta, alpha)
 
 
 def addmv(input: Array, mat: T, vec: Array, *, beta: float = 1, alpha: float = 1) -> T:
@@ -177,10 +177,10 @@ def addmv(input: Array, mat: T, vec: Array, *, beta: float = 1, alpha: float = 1
         raise RuntimeError(
             f"size mismatch, got input ({size}), mat ({rows}x{depth}), vec ({vec.shape[0]})"
         )
-    return _added(input, matmul(mat, vec), beta, alpha)
+    return added(input, matmul(mat, vec), beta, alpha)
 
 
-def _added(input: Array, product: T, beta: float, alpha: float) -> T:
+def added(input: Array, product: T, beta: float, alpha: float) -> T:
     """``beta * input + alpha * product``, the input broadcast to the product and not beyond."""
     _check_expands(input.shape, product.shape)
     scaled = product if alpha == 1 else mul(product, _number(alpha, product))

@@ -1,12 +1,13 @@
 """Mean, largest and smallest, over some axes.
 
 y = sum x / n           dx = g / n
-y = max x               dx = g where x = y, shared evenly among equals
+y = max x               dx = g where x = y, shared evenly among equals (``maximal`` over all)
 y, i = max x on axis    dx[i] = g, 0 elsewhere
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +17,16 @@ from tatamu.ops.arithmetic import div, mul
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.cast import cast
 from tatamu.ops.common import constant, interned, moved_bytes, none, one_per_input, samples, several
-from tatamu.ops.comparison import eq
+from tatamu.ops.comparison import eq, ne
 from tatamu.ops.expand import spread, sum_
 from tatamu.ops.folding import Reduce, count, fold_kernel, reduced, reduced_out, reduction
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, Saves, apply
 
-__all__ = ["Along", "along", "amax", "amin", "argextreme", "extreme", "mean", "put", "take"]
+__all__ = [
+    "Along", "along", "amax", "amin", "argextreme", "both_largest", "both_smallest", "max_along",
+    "maximal", "mean", "min_along", "minimal", "put", "take",
+]  # fmt: skip
 
 _over_some = several(
     samples((2, 3, 4), attrs=Reduce((0, 1, 2), False)),
@@ -71,9 +75,19 @@ mean = Op(
 
 def _extreme_shape(call: Call) -> tuple[Out, ...]:
     shape = call.shape(0)
+    name = call.op.title.lower()
     for axis in call.attrs.axes:
         if shape[axis] == 0:
-            name = call.op.name[1:] if len(call.attrs.axes) == len(shape) else call.op.name
+            if call.op in (both_largest, both_smallest) and len(call.attrs.axes) == len(shape):
+                raise RuntimeError(
+                    "aminmax(): cannot compute aminmax over an empty dimension as the operation "
+                    f"has no identity.\n  the input is {list(shape)}"
+                )
+            if len(call.attrs.axes) < len(shape):
+                raise IndexError(
+                    f"{name}(): Expected reduction dim {axis} to have non-zero size.\n"
+                    f"  the input is {list(shape)}: there is nothing to choose from"
+                )
             raise RuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                 "Specify the reduction dim with the 'dim' argument."
@@ -84,7 +98,10 @@ def _extreme_shape(call: Call) -> tuple[Out, ...]:
 def _extreme_vjp(node: Node, g: Array) -> tuple[Array]:
     x, y = node.recall()
     reduce: Reduce = node.call.attrs
-    chosen = cast(eq(x, spread(y, x.shape, reduce)), g.dtype)
+    same = eq(x, spread(y, x.shape, reduce))
+    if reduce.overload and np.isnan(y.array).any():  # over all: a NaN is a largest one, too
+        same = ne(x, x)
+    chosen = cast(same, g.dtype)
     share = div(chosen, apply(sum_, reduction(reduce.axes, True), chosen))
     return (mul(spread(g, x.shape, reduce), share),)
 
@@ -104,12 +121,16 @@ def _extreme(name: str, ufunc: np.ufunc) -> Op:
         flops=one_per_input,
         bytes=moved_bytes,
         samples=_over_some,
-        kernels=(fold_kernel(name[1:]),),
+        kernels=(fold_kernel(name[-3:]),),
     )
 
 
 amax = _extreme("amax", np.maximum)
 amin = _extreme("amin", np.minimum)
+maximal = _extreme("max", np.maximum)
+minimal = _extreme("min", np.minimum)
+both_largest = replace(amax, name="aminmax_max", title="Aminmax")
+both_smallest = replace(amin, name="aminmax_min", title="Aminmax")
 
 
 class Along(NamedTuple):
@@ -154,22 +175,27 @@ def _pick_vjp(node: Node, g: Array) -> tuple[Array]:
     return (apply(put, node.call.attrs, g, places),)
 
 
-extreme = Op(
-    name="extreme",
-    title="Max",
-    shape=_pick_shape,
-    reference=argextreme,
-    vjp=_pick_vjp,
-    saves=Saves(inputs=(), outputs=(1,)),
-    aliases=False,
-    flops=one_per_input,
-    bytes=moved_bytes,
-    samples=several(
-        samples((2, 3, 4), attrs=Along(1, 3, True, False)),
-        samples((2, 3, 4), attrs=Along(2, 4, False, True)),
-    ),
-    kernels=(),
-)
+def _extreme_along(name: str, title: str, largest: bool) -> Op:
+    return Op(
+        name=name,
+        title=title,
+        shape=_pick_shape,
+        reference=argextreme,
+        vjp=_pick_vjp,
+        saves=Saves(inputs=(), outputs=(1,)),
+        aliases=False,
+        flops=one_per_input,
+        bytes=moved_bytes,
+        samples=several(
+            samples((2, 3, 4), attrs=Along(1, 3, largest, False)),
+            samples((2, 3, 4), attrs=Along(2, 4, largest, True)),
+        ),
+        kernels=(),
+    )
+
+
+max_along = _extreme_along("max_along", "Max", True)
+min_along = _extreme_along("min_along", "Min", False)
 
 
 def _place_samples(shape: Ints, attrs: Along) -> Any:

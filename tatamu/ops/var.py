@@ -8,6 +8,7 @@ c is the correction: 1 for an estimate without bias. As in torch, n - c counts a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from tatamu.ops.layout import Ints
 from tatamu.ops.op import Call, Op, Out, Saves, apply
 from tatamu.ops.reduce import mean
 
-__all__ = ["Spread", "degrees", "spread_about", "std", "var"]
+__all__ = ["BESIDE_MEAN", "Spread", "degrees", "spread_about", "std", "var"]
 
 
 class Spread(NamedTuple):
@@ -51,14 +52,16 @@ def _shape(call: Call) -> tuple[Out, ...]:
     dtype = call.dtype(0)
     if not dtype.is_floating_point:
         raise RuntimeError(
-            "std and var only support floating point and complex dtypes\n"
+            f"{call.op.name if call.op.name in BESIDE_MEAN else 'std and var'} only support "
+            "floating point and complex dtypes\n"
             f"  the input is {dtype}: x.float() makes it float32"
         )
     return (reduced_out(call, _gone(call.attrs), dtype),)
 
 
 def _var_reference(attrs: Spread, x: Numpy) -> Numpy:
-    about = x - x.mean(axis=attrs.axes, keepdims=True, dtype=x.dtype)
+    total = x.sum(axis=attrs.axes, keepdims=True)
+    about = x - total / x.dtype.type(count(x.shape, attrs.axes))
     squares = (about * about).sum(axis=attrs.axes, keepdims=attrs.keepdim)
     return np.asarray(squares / x.dtype.type(degrees(x.shape, attrs)))
 
@@ -130,3 +133,15 @@ std = Op(
     samples=_samples,
     kernels=(fold_kernel("moments", _options(True)),),
 )
+
+# Of ``var_mean`` and ``std_mean`` both results are made by a node of its name.
+BESIDE_MEAN = {
+    "var_mean": (
+        replace(var, name="var_mean", title="VarMean"),
+        replace(mean, name="mean_beside_var", title="VarMean"),
+    ),
+    "std_mean": (
+        replace(std, name="std_mean", title="StdMean"),
+        replace(mean, name="mean_beside_std", title="StdMean"),
+    ),
+}

@@ -47,7 +47,7 @@ def length(v: Array, dim: int) -> Array:
 
 
 def _reference(attrs: Slices, v: Numpy, g: Numpy) -> Numpy:
-    axes, keepdims = _over(attrs.dim, v.ndim)
+    axes, keepdims, _ = _over(attrs.dim, v.ndim)
     return np.asarray(v * (g / np.sqrt((v * v).sum(axis=axes, keepdims=keepdims))), v.dtype)
 
 

@@ -187,6 +187,17 @@ class Storage:
         other._origin = self
         return other
 
+    def copy(self) -> Storage:
+        """The same bytes elsewhere, for whoever may not share them."""
+        other = Storage(self.nbytes)
+        if self.nbytes:
+            np.copyto(np.asarray(other), np.asarray(self))
+        other.reordered = self.reordered
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _stored, (np.asarray(self).tobytes() if self.nbytes else b"", self.reordered)
+
     def expose(self) -> None:
         """Say that NumPy code sees this memory from now on, so that nothing is kept packed."""
         self.shared = True
@@ -256,3 +267,12 @@ class Storage:
     def linked(self) -> bool:
         """Whether a storage that it was linked with is still alive."""
         return self._linked is not None and any(ref() is not None for ref in self._linked)
+
+
+def _stored(content: bytes, reordered: bool) -> Storage:
+    """A Storage of these bytes, as a pickle has them."""
+    storage = Storage(len(content))
+    if content:
+        np.copyto(np.asarray(storage), np.frombuffer(content, np.uint8))
+    storage.reordered = reordered
+    return storage

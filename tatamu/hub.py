@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 from tatamu import missing
 from tatamu.errors import compose
-from tatamu.hub import download as downloads
 
 __all__ = [
     "download_url_to_file",
@@ -72,13 +71,32 @@ def download_url_to_file(
 ) -> None:
     """Fetch a file to ``dst``, whose SHA-256 begins with ``hash_prefix``, if that is given.
 
-    There is a file at ``dst`` only when all of it has come. See ``hub.download.download`` for the
-    errors.
+    A file is at ``dst`` only when all of it has come. Raises RuntimeError for a wrong hash and
+    for what the server or the network refuses, FileNotFoundError for a folder that is not there and
+    if TATAMU_OFFLINE is set; the text tells where to put the file by hand.
     """
     target = Path(os.path.expanduser(os.fspath(dst)))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"[Errno 2] No such file or directory: '{target}'")
-    downloads.download(url, target, hash_prefix, progress)
+    _fetch(url, target, hash_prefix, progress)
+
+
+def offline() -> bool:
+    """Whether TATAMU_OFFLINE says that nothing may be fetched."""
+    return os.environ.get("TATAMU_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def _fetch(url: str, target: Path, hash_prefix: str | None, progress: bool) -> None:
+    from tatamu.download import fetch
+
+    if offline():
+        raise FileNotFoundError(
+            f"{target.name} is not on this machine, and TATAMU_OFFLINE is set"
+            f"\n  download {url}\n  and put it there: {target}"
+        )
+    if url.partition("://")[0].lower() not in ("http", "https", "file"):
+        raise ValueError(f"unknown url type: {url!r}\n  an address begins with https:// or http://")
+    fetch(url, target, sha256=hash_prefix, progress=progress, user_agent="torch.hub")
 
 
 def cached(
@@ -101,11 +119,10 @@ def cached(
     target = folder / name
     if target.exists():
         return target
-    if not downloads.offline():
-        folder.mkdir(parents=True, exist_ok=True)
+    if not offline():
         sys.stdout.write(f'Downloading: "{url}" to {target}\n')
     found = HASH.search(name) if check_hash else None
-    downloads.download(url, target, found.group(1) if found else None, progress)
+    _fetch(url, target, found.group(1) if found else None, progress)
     return target
 
 
