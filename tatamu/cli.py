@@ -33,6 +33,7 @@ from tatamu.vision.images import MAX_PIXELS, PhotoError
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's, or that of Typer's own copy of Click, which has no public name."""
 
+SOME_UNREAD = 1
 WRONG_USE = 2
 INTERRUPTED = 130
 
@@ -49,6 +50,12 @@ EXPLAIN_EXAMPLES = (
     "tatamu explain padding_mode",
     'tatamu explain "receptive field" --lang ja',
 )
+CLASSIFY_EXAMPLES = (
+    "tatamu classify cat.jpg",
+    "tatamu classify photos --json",
+    "tatamu classify - --model efficientnet_lite0 < cat.jpg",
+)
+CLASSES_EXAMPLES = ("tatamu classes cat", "tatamu classes --json")
 SIZE_EXAMPLES = (
     'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
     'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
@@ -111,6 +118,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_size(app, w)
     _add_explain(app, w)
     _add_run(app, w)
+    _add_classify(app, w)
     return app
 
 
@@ -215,6 +223,40 @@ def _add_explain(app: typer.Typer, w: Words) -> None:
             except KeyError as error:
                 raise LookError("explain.unknown", why=error.args[0]) from None
             _print([str(found)])
+
+
+def _add_classify(app: typer.Typer, w: Words) -> None:
+    @app.command(help=w("help.classify"), epilog=_examples(w, CLASSIFY_EXAMPLES))
+    def classify(
+        photos: Annotated[
+            list[str] | None,
+            typer.Argument(help=w("help.classify.photos"), show_default=False),
+        ] = None,
+        model: Annotated[str | None, typer.Option(help=w("help.classify.model"))] = None,
+        top: Annotated[int, typer.Option(min=1, max=1000, help=w("help.classify.top"))] = 5,
+        as_json: Annotated[bool, typer.Option("--json", help=w("help.classify.json"))] = False,
+        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
+    ) -> None:
+        from tatamu import cli_classify
+
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            if not cli_classify.classify(photos or (), model, top, as_json, speech, typer.echo):
+                raise typer.Exit(SOME_UNREAD)
+
+    @app.command(help=w("help.classes"), epilog=_examples(w, CLASSES_EXAMPLES))
+    def classes(
+        word: Annotated[
+            str | None, typer.Argument(help=w("help.classes.word"), show_default=False)
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help=w("help.classify.json"))] = False,
+        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
+    ) -> None:
+        from tatamu import cli_classify
+
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            cli_classify.classes(word, as_json, speech, typer.echo)
 
 
 def _subjects(w: Words) -> list[str]:

@@ -61,13 +61,13 @@ FLOORS = (
     ("",),
     ("vision",),
     ("lens",),
-    ("cli", "cli_run"),
+    ("cli", "cli_classify", "cli_run"),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
-ONLY_BY = {"lens": ("lens", "cli", "cli_run")}
+ONLY_BY = {"lens": ("lens", "cli", "cli_classify", "cli_run")}
 
 
 def check(root: Path) -> list[str]:

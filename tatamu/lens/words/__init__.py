@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
-from tatamu.lens.words import command, problems, report, run, script, terminal
+from tatamu.lens.words import classify, command, problems, report, run, script, terminal
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
 
@@ -29,6 +29,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
+    **classify.TEXTS,
     **command.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
