@@ -168,9 +168,9 @@ class Guess:
 
 def prepared(image: PILImage.Image, network: Network) -> Tensor:
     """A photo as the network wants it: the shorter side 256, the middle 224x224, bytes scaled."""
-    import tatamu
-
     from PIL import Image
+
+    import tatamu
 
     image = _middle(_opaque(image))
     width, height = image.size
