@@ -148,6 +148,7 @@ from tatamu.random import (
 )
 from tatamu.random.generator import Generator
 from tatamu.serialization import load, save
+from tatamu.summary import summary
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
 
@@ -249,6 +250,7 @@ __all__ = [
     "set_workspace_limit",
     "short",
     "strided",
+    "summary",
     "tensor",
     "tune",
     "uint8",

@@ -1,4 +1,4 @@
-"""The command line: `tatamu look`, `tatamu size`, `tatamu run`.
+"""The command line: `tatamu look`, `tatamu size`, `tatamu run`, `tatamu summary`.
 
 Only options are read here; what they mean stands in `tatamu.lens`. The whole command is built
 after the reader's language is known, so that `--help` speaks it too; annotations are therefore
@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from tatamu import cli_summary
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
 from tatamu.lens.folder import check_folder
@@ -59,6 +60,10 @@ CLASSES_EXAMPLES = ("tatamu classes cat", "tatamu classes --json")
 SIZE_EXAMPLES = (
     'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
     'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
+)
+SUMMARY_EXAMPLES = (
+    "tatamu summary my_net.py:Net --input 1x3x224x224",
+    'tatamu summary "Conv2d(3, 8, 3) > ReLU" --input 1x3x32x32 --columns all',
 )
 RUN_EXAMPLES = (
     "tatamu run tutorial.py",
@@ -119,6 +124,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_explain(app, w)
     _add_run(app, w)
     _add_classify(app, w)
+    _add_summary(app, w)
     return app
 
 
@@ -297,6 +303,34 @@ def _add_run(app: typer.Typer, w: Words) -> None:
                 look_limit,
             )  # fmt: skip
             run_wanted(wanted, speech)
+
+
+def _add_summary(app: typer.Typer, w: Words) -> None:
+    def option(*names: str, text: str, **values: str) -> Any:
+        return typer.Option(*names, help=w(text, **values))
+
+    columns, rows = ", ".join(cli_summary.COLUMNS), ", ".join(cli_summary.ROWS)
+
+    @app.command(help=w("help.summary"), epilog=_examples(w, SUMMARY_EXAMPLES))
+    def summary(
+        model: Annotated[str, typer.Argument(help=w("help.summary.model"))],
+        inputs: Annotated[list[str] | None, option("--input", text="help.summary.input")] = None,
+        columns: Annotated[
+            str | None, option("--columns", text="help.summary.columns", columns=columns)
+        ] = None,
+        rows: Annotated[str | None, option("--rows", text="help.summary.rows", rows=rows)] = None,
+        depth: Annotated[int, option("--depth", text="help.summary.depth")] = 3,
+        width: Annotated[int, option("--width", text="help.summary.width")] = 25,
+        params: Annotated[bool, option("--params", text="help.summary.params")] = False,
+        train: Annotated[bool, option("--train", text="help.summary.train")] = False,
+        lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
+    ) -> None:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            asked = cli_summary.Asked(
+                model, tuple(inputs or ()), columns, rows, depth, width, params, train
+            )
+            cli_summary.print_summary(asked, speech)
 
 
 def _look(request: Request, out: Path | None, w: Words) -> None:

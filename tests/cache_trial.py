@@ -19,6 +19,9 @@ HOST = host()
 
 _numbers = count()
 
+written: list[str] = []
+"""Symbols of such kernels, once for each time that one was written: tests/conftest.py reads it."""
+
 
 def constant_module(name: str, number: int) -> Module:
     """A kernel that writes ``number`` to its argument."""
@@ -54,6 +57,7 @@ class Trial:
 
     def write(self) -> Module:
         self.written += 1
+        written.append(self.symbol)
         return constant_module(self.symbol, self.number)
 
     def code(self) -> bytes:

@@ -59,18 +59,38 @@ SOURCES: dict[str, str] = {
     "torch.utils.hooks": "tatamu.utils.hooks",
     "torch.version": "tatamu.version",
     "torchinfo": "tatamu.summary",
+    "torchinfo.enums": "tatamu.summary.settings",
+    "torchinfo.formatting": "tatamu.summary.table",
+    "torchinfo.layer_info": "tatamu.summary.record",
+    "torchinfo.model_statistics": "tatamu.summary.statistics",
+    "torchinfo.torchinfo": "tatamu.summary.run",
+    "torchsummary": "tatamu.summary.older",
+    "torchsummary.torchsummary": "tatamu.summary.older",
     "torchvision": "tatamu.vision",
     "torchvision.datasets": "tatamu.vision.datasets",
     "torchvision.io": "tatamu.vision.io",
     "torchvision.models": "tatamu.vision.models",
     "torchvision.ops": "tatamu.vision.ops",
+    "torchvision.ops.misc": "tatamu.vision.ops.misc",
+    "torchvision.ops.stochastic_depth": "tatamu.vision.ops.stochastic_depth",
     "torchvision.transforms": "tatamu.vision.transforms",
+    "torchvision.transforms._presets": "tatamu.vision.presets",
     "torchvision.transforms.functional": "tatamu.vision.transforms",
     "torchvision.transforms.v2": "tatamu.vision.transforms",
     "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
     "torchvision.utils": "tatamu.vision.utils",
 }
 """A name and the module whose names it has."""
+
+_FAMILIES = (
+    "_api", "_utils", "alexnet", "convnext", "densenet", "detection", "efficientnet", "googlenet",
+    "inception", "mnasnet", "mobilenet", "mobilenetv2", "mobilenetv3", "optical_flow",
+    "quantization", "regnet", "resnet", "segmentation", "shufflenetv2", "squeezenet",
+    "swin_transformer", "vgg", "video", "vision_transformer",
+)  # fmt: skip
+SOURCES.update(
+    (f"torchvision.models.{family}", f"tatamu.vision.models.{family}") for family in _FAMILIES
+)
 
 _KERAS = (
     "activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models",

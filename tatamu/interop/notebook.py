@@ -63,6 +63,13 @@ class Notebook:
         self.names = vars(new_main({"display": self.display}))
         self._serve_ipython()
         figures.use(self._figure)
+        sys.ps1 = "In : "  # as IPython has it: libraries ask by it whether there is a prompt
+        try:
+            self._run_cells()
+        finally:
+            del sys.ps1
+
+    def _run_cells(self) -> None:
         for number, cell in enumerate(self.cells, 1):
             self.count = cell["execution_count"] = number
             self.outputs = cell["outputs"] = []

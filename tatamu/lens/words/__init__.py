@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
-from tatamu.lens.words import classify, command, problems, report, run, script, terminal
+from tatamu.lens.words import (
+    classify,
+    command,
+    problems,
+    report,
+    run,
+    script,
+    summary,
+    terminal,
+)
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
 
@@ -33,6 +42,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **command.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
+    **summary.TEXTS,
 }
 
 
