@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pickle
@@ -9,11 +10,14 @@ import re
 import resource
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripts_of_fixtures import script
 
 import tatamu
@@ -178,3 +182,68 @@ def test_hints() -> None:
         "too many elements": "reach element 99",
     }.items():
         assert words in str(refusal(EVERYTHING[name])), name
+
+
+# ---- pickles at random ----
+
+NAMES = [
+    b"collections\nOrderedDict\n", b"collections\nCounter\n", b"builtins\nset\n",
+    b"builtins\nbytearray\n", b"builtins\nbytes\n", b"builtins\ncomplex\n", b"_codecs\nencode\n",
+    b"torch\nSize\n", b"torch\ndevice\n", b"torch\nfloat32\n", b"torch\nFloatStorage\n",
+    b"torch.storage\nUntypedStorage\n", b"torch\nTensor\n", b"torch.nn.parameter\nParameter\n",
+    b"torch.serialization\n_get_layout\n", b"torch._utils\n_rebuild_tensor\n",
+    b"torch._utils\n_rebuild_tensor_v2\n", b"torch._utils\n_rebuild_tensor_v3\n",
+    b"torch._utils\n_rebuild_parameter\n", b"torch._utils\n_rebuild_parameter_with_state\n",
+    b"torch._tensor\n_rebuild_from_type_v2\n",
+]  # fmt: skip
+
+STORAGE = (
+    b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x0ctQ"
+)
+
+VALUES = st.one_of(
+    st.sampled_from([b"c" + name for name in NAMES]),
+    st.sampled_from([b"N", b"\x88", b")", b"]", b"}", b"\x8f", STORAGE, STORAGE, STORAGE]),
+    st.integers(0, 12).map(lambda n: b"K" + bytes([n])),
+    st.integers(-(2**31), 2**31 - 1).map(lambda n: b"J" + n.to_bytes(4, "little", signed=True)),
+    st.sampled_from(["storage", "0", "cpu", "latin1", "torch.strided", "é"]).map(
+        lambda text: b"X" + len(text.encode()).to_bytes(4, "little") + text.encode()
+    ),
+    st.just(b"G\x7f\xf8" + bytes(6)),
+    st.just(b"\x8a\x0b" + b"\xff" * 10 + b"\x7f"),
+)
+
+
+def joined(parts: list[bytes], start: bytes, end: bytes) -> bytes:
+    return start + b"".join(parts) + end
+
+
+def larger(values: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """Tuples, lists, dicts of values, calls with them and objects built from them."""
+    several = st.lists(values, max_size=7)
+    name = st.sampled_from(NAMES)
+    how = st.sampled_from([b"R", b"\x81"])
+    return st.one_of(
+        several.map(lambda parts: joined(parts, b"(", b"t")),
+        several.map(lambda parts: joined(parts, b"](", b"e")),
+        several.map(lambda parts: joined(parts + parts, b"}(", b"u")),
+        st.builds(lambda n, parts, r: joined(parts, b"c" + n + b"(", b"t" + r), name, several, how),
+        st.builds(lambda value, state: value + state + b"b", values, values),
+    )
+
+
+PIECES = st.one_of(
+    st.recursive(VALUES, larger, max_leaves=12),
+    st.sampled_from([bytes([code]) for code in b"(tR\x81bQaesu\x85\x86\x870"]),
+    st.integers(0, 3).map(lambda n: b"q" + bytes([n])),
+    st.integers(0, 3).map(lambda n: b"h" + bytes([n])),
+)
+
+
+@given(st.lists(PIECES, max_size=5))
+def test_pickles_at_random(pieces: list[bytes]) -> None:
+    """Whatever the opcodes, an object is made of allowed parts or an error says why not."""
+    content = HOSTILE.edited(GOOD, data_pkl=b"\x80\x02" + b"".join(pieces) + b".")
+    with contextlib.suppress(*CLEAR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tatamu.load(io.BytesIO(content))

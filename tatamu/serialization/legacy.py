@@ -14,7 +14,7 @@ from tatamu.errors import compose
 from tatamu.runtime.storage import Storage
 from tatamu.serialization.allowed import StorageType
 from tatamu.serialization.pickles import Unpickler, refused
-from tatamu.serialization.stored import Place, Stored
+from tatamu.serialization.stored import Place, Stored, name_of, shown
 
 __all__ = ["MAGIC", "PROTOCOL", "is_tar", "load_stream", "object_pickle"]
 
@@ -53,7 +53,7 @@ def after_header(data: memoryview) -> int:
         raise RuntimeError("Invalid magic number; corrupt file?")
     protocol = reader.load()
     if protocol != PROTOCOL:
-        raise RuntimeError(f"Invalid protocol version: {protocol}")
+        raise RuntimeError(f"Invalid protocol version: {shown(protocol)}")
     facts = reader.load()
     if isinstance(facts, dict) and facts.get("little_endian") is False:
         raise RuntimeError(
@@ -80,8 +80,8 @@ class _Storages:
         """The storage (or the part of one) of a persistent id."""
         kind, key, tag, numel, *rest = (*wanted, None)[:5] if len(wanted) >= 4 else (None,) * 5
         if not isinstance(kind, StorageType) or type(numel) is not int or numel < 0:
-            raise refused(f"a storage is asked for by {str(wanted)[:80]}")
-        name, tag = str(key), tag.decode("ascii") if isinstance(tag, bytes) else str(tag)
+            raise refused(f"a storage is asked for by {shown(wanted)}")
+        name, tag = name_of(key), name_of(tag)
         if name not in self.made:
             nbytes = numel * kind.dtype.itemsize
             if nbytes > self.left:
@@ -105,17 +105,17 @@ class _Storages:
 
     def _part(self, whole: Stored, view: Any) -> Stored:
         if not isinstance(view, tuple) or len(view) != 3:
-            raise refused(f"a part of a storage is asked for by {str(view)[:80]}")
+            raise refused(f"a part of a storage is asked for by {shown(view)}")
         key, offset, numel = view
         if type(offset) is not int or type(numel) is not int or min(offset, numel) < 0:
-            raise refused(f"a part of a storage is asked for by {str(view)[:80]}")
+            raise refused(f"a part of a storage is asked for by {shown(view)}")
         if offset + numel > whole.numel:
             raise refused(
                 f"a part of a storage ends at {offset + numel:,}, and the storage at "
                 f"{whole.numel:,}"
             )
         part = Stored(whole.storage, whole.dtype, numel, whole.start + offset)
-        return self.views.setdefault(str(key), part)
+        return self.views.setdefault(name_of(key), part)
 
     def fill(self, keys: list[str], data: memoryview, at: int) -> None:
         """Read the numbers that follow at ``at``."""

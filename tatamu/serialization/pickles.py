@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from tatamu.errors import compose
 from tatamu.serialization import allowed
+from tatamu.serialization.stored import shown
 from tatamu.tensor import Tensor
 
 __all__ = ["Unpickler", "globals_of", "refused"]
@@ -116,21 +117,22 @@ class Unpickler:
         arguments = self.stack.pop()
         function = self.stack[-1]
         if not allowed.may_call(function):
-            raise refused(f"Trying to call reduce for unrecognized function {function}")
+            raise refused(f"Trying to call reduce for unrecognized function {shown(function)}")
         self.stack[-1] = self._called(function, arguments)
 
     def new_object(self) -> None:
         """NEWOBJ: a new object of a class on the list."""
         arguments = self.stack.pop()
         kind = self.stack.pop()
-        if any(kind is known for known in allowed.NEW):
-            self.stack.append(self._called(kind, arguments))
+        maker = next((make for known, make in allowed.NEW if kind is known), None)
+        if maker is not None:
+            self.stack.append(self._called(maker, arguments))
         elif allowed.is_users(kind):
             self.stack.append(kind.__new__(kind, *arguments))
         else:
             raise refused(
                 "Can only create new object for nn.Parameter or classes allowlisted via "
-                f"`add_safe_globals` but got {kind}"
+                f"`add_safe_globals` but got {shown(kind)}"
             )
 
     def _called(self, function: Any, arguments: Any) -> Any:
@@ -140,7 +142,7 @@ class Unpickler:
             return function(*arguments)
         try:
             return function(*arguments)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, AttributeError) as error:
             name = getattr(function, "__name__", str(function)).lstrip("_")
             raise refused(f"{name} was given what it does not take", str(error)) from error
 

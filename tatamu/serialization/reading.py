@@ -13,7 +13,7 @@ from tatamu.errors import compose
 from tatamu.serialization import legacy, pickles, tensor_file
 from tatamu.serialization.allowed import StorageType
 from tatamu.serialization.archive import Archive
-from tatamu.serialization.stored import Place, Stored, held, placing
+from tatamu.serialization.stored import Place, Stored, held, name_of, placing, shown
 
 __all__ = ["load", "unsafe_globals"]
 
@@ -228,11 +228,11 @@ class _Storages:
     def find(self, wanted: tuple[Any, ...]) -> Stored:
         """The storage of a persistent id."""
         if len(wanted) != 4 or not isinstance(wanted[0], StorageType):
-            raise pickles.refused(f"a storage is asked for by {str(wanted)[:80]}")
+            raise pickles.refused(f"a storage is asked for by {shown(wanted)}")
         kind, key, tag, numel = wanted
         if type(numel) is not int or numel < 0:
-            raise pickles.refused(f"a storage is asked for with {str(numel)[:30]} elements")
-        name = f"data/{key}"
+            raise pickles.refused(f"a storage is asked for with {shown(numel)} elements")
+        name, where = f"data/{name_of(key)}", name_of(tag)
         if name not in self.made:
             dtype = kind.dtype
             nbytes = numel * dtype.itemsize
@@ -246,7 +246,6 @@ class _Storages:
             content = self.archive.read(name, self.check)
             keep = self.mapped and not record.compressed and not record.start % dtype.itemsize
             stored = Stored(held(content, keep=keep), dtype, numel)
-            where = tag.decode("ascii") if isinstance(tag, bytes) else str(tag)
             self.made[name] = self.place(stored, where)
         return self.made[name]
 

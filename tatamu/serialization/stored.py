@@ -15,7 +15,7 @@ from tatamu.ops.layout import Size
 from tatamu.runtime.storage import Storage
 from tatamu.tensor import Tensor
 
-__all__ = ["Place", "Stored", "location", "placing", "rebuilt"]
+__all__ = ["Place", "Stored", "location", "name_of", "placing", "rebuilt", "shown"]
 
 Place = Callable[["Stored", str], "Stored"]
 
@@ -124,7 +124,7 @@ def rebuilt(stored: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
             f"\n  sizes {sizes}, strides {steps}"
         )
     if type(offset) is not int or offset < 0:
-        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+        raise RuntimeError(f"Tensor: invalid storage offset {shown(offset)}")
     count = 1
     for size in sizes:
         count *= size
@@ -149,9 +149,33 @@ def rebuilt(stored: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     return Tensor(stored.storage, stored.start + offset, Size(sizes), steps, stored.dtype)
 
 
+def name_of(value: Any) -> str:
+    """A storage's key or device; TypeError for what is no name."""
+    if isinstance(value, bytes):
+        return value.decode("ascii", "replace")
+    if isinstance(value, str | int):
+        return str(value)
+    raise TypeError(f"a storage has a name, and not {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A few letters for something of a file: never all of it, which could take for ever."""
+    if isinstance(value, str | bytes | int | float | None):
+        return repr(value)[:60]
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        return str(value)[:60]
+    if isinstance(value, list | tuple | dict) and not value:
+        return repr(value)
+    if isinstance(value, list | tuple) and len(value) < 9:
+        return (
+            f"({', '.join(shown(v) if not isinstance(v, list | tuple) else '...' for v in value)})"
+        )
+    return f"<{type(value).__name__}>"
+
+
 def _whole(values: Any, what: str) -> tuple[int, ...]:
     if not isinstance(values, tuple | list) or any(type(value) is not int for value in values):
-        raise TypeError(f"a tensor's {what} are whole numbers, and not {str(values)[:60]}")
+        raise TypeError(f"a tensor's {what} are whole numbers, and not {shown(values)}")
     return tuple(values)
 
 
