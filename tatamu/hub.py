@@ -237,12 +237,9 @@ def _builders(github: str) -> dict[str, Callable[..., Any]]:
             )
         )
     place = names.source("torchvision.models")
-    found = vars(import_module(place)) if place else {}
-    return {
-        name: value
-        for name, value in found.items()
-        if name.islower() and name[0] != "_" and callable(value)
-    }
+    module: Any = import_module(place) if place else None
+    listed = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    return {name: value for name, value in listed.items() if name.islower() and callable(value)}
 
 
 def _built_in(github: str, model: str) -> Callable[..., Any]:

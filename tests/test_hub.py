@@ -274,3 +274,17 @@ def test_nobody_elses_program_is_fetched(site: FileServer) -> None:
             call("ultralytics/yolov5:v7.0", "yolov5s")
     with pytest.raises(RuntimeError, match=r"git clone https://github\.com/facebookresearch/dino"):
         hub.list("facebookresearch/dino")
+
+
+def test_torchvisions_models_are_built_in() -> None:
+    names = hub.list("pytorch/vision:v0.10.0")
+    assert {"resnet18", "vgg16", "mobilenet_v2"} <= set(names)
+    assert not {"Tensor", "import_module", "ResNet"} & set(names)
+    model = hub.load("pytorch/vision", "squeezenet1_1", weights=None, num_classes=7)
+    assert type(model).__name__ == "SqueezeNet"
+    assert hub.help("pytorch/vision", "squeezenet1_1")
+    with pytest.raises(RuntimeError, match="Cannot find callable resnet19 in hubconf") as caught:
+        hub.load("pytorch/vision", "resnet19")
+    assert "there are resnet1" in str(caught.value)
+    with pytest.raises(ValueError, match="model should be a string of function name"):
+        hub.load("pytorch/vision", 3)
