@@ -14,20 +14,23 @@ import pytest
 from model_cases import (
     ARGUMENTS,
     LOGITS,
+    PRESETS,
     STARTS,
     TRAINED,
     digests,
     fill,
     outcome,
     picture,
+    pixels,
     trained,
     values,
 )
+from PIL import Image
 
 import tatamu
 from tatamu import naming, nn
 from tatamu.nn import init
-from tatamu.vision import models, ops
+from tatamu.vision import models, ops, transforms
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "models.json").read_text("utf-8"))
@@ -36,6 +39,10 @@ SPACE: dict[str, Any] = {"torch": tatamu, "models": models, "nn": nn, "ops": ops
 
 # What takes over half a second.
 SLOW_STARTS = ("inception_v3", "convnext_tiny", "VGG")
+
+needs_transforms = pytest.mark.skipif(
+    not hasattr(transforms, "functional"), reason="the functions of transforms are not there"
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:The default weight initialization")
 
@@ -61,7 +68,16 @@ def test_all_builders_are_there() -> None:
     assert all(name in models.__all__ for name in models.list_models())
 
 
-@pytest.mark.parametrize("name", sorted(FACTS["structure"]))
+def _builders() -> list[Any]:
+    """Of each family one builder in quick runs."""
+    often = {row[0] for row in LOGITS}
+    return [
+        pytest.param(name, marks=[] if name in often else [pytest.mark.slow])
+        for name in sorted(FACTS["structure"])
+    ]
+
+
+@pytest.mark.parametrize("name", _builders())
 def test_names_shapes_and_text_are_torchvisions(name: str) -> None:
     with init.skipped():
         model = models.get_model(name)
@@ -115,10 +131,28 @@ def test_all_arguments_have_an_outcome() -> None:
 
 @pytest.mark.usefixtures("torchs_name")
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("code", "theirs"), FACTS["arguments"])
+@pytest.mark.parametrize(
+    ("code", "theirs"),
+    [
+        pytest.param(*case, marks=[needs_transforms] if ".transforms(" in case[0] else [])
+        for case in FACTS["arguments"]
+    ],
+)
 def test_arguments_do_what_torchvisions_do(code: str, theirs: Any) -> None:
     with init.skipped():
         assert outcome(code, SPACE) == theirs
+
+
+@needs_transforms
+@pytest.mark.parametrize(("at", "code"), list(enumerate(PRESETS)))
+def test_pictures_are_made_ready_as_for_torchvision(at: int, code: str) -> None:
+    preset = eval(code, dict(SPACE))
+    pillow = Image.fromarray(pixels())
+    tensor = tatamu.from_numpy(pixels()).permute(2, 0, 1) / 255
+    for kind, given in (("pillow", pillow), ("tensor", tensor)):
+        theirs = ARRAYS[f"{kind}{at}"]
+        least = 1e-5 * np.abs(theirs).max()
+        np.testing.assert_allclose(preset(given).numpy(), theirs, rtol=1e-5, atol=least)
 
 
 def test_published_counts_are_those_of_the_models() -> None:
@@ -211,6 +245,9 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     told.parent.mkdir(parents=True)
     told.touch()
     assert weights.fetch(url) == told
+    state = models.resnet18().state_dict()
+    monkeypatch.setattr(tatamu, "load", {told: state}.get, raising=False)
+    assert values(models.resnet18(weights="DEFAULT")) == values(_Holding(state))
     monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert weights.folder() == tmp_path / "cache" / "torch" / "hub" / "checkpoints"
@@ -372,6 +409,19 @@ def test_hooks_see_inner_layers() -> None:
     with tatamu.no_grad():
         model(tatamu.from_numpy(picture(1, 3, 32, 32)))
     assert seen == [(1, 128, 4, 4)]
+
+
+def test_large_models_are_made_without_first_values() -> None:
+    tatamu.manual_seed(0)
+    before = tatamu.get_rng_state()
+    with init.skipped():
+        with init.skipped():
+            models.alexnet()
+        layer = nn.Linear(2, 2)
+        assert init.ones_(tensor=layer.weight) is layer.weight
+    assert tatamu.equal(tatamu.get_rng_state(), before)
+    nn.Linear(2, 2)
+    assert not tatamu.equal(tatamu.get_rng_state(), before)
 
 
 # ---- single blocks ----

@@ -74,7 +74,6 @@ SOURCES: dict[str, str] = {
     "torchvision.ops.misc": "tatamu.vision.ops.misc",
     "torchvision.ops.stochastic_depth": "tatamu.vision.ops.stochastic_depth",
     "torchvision.transforms": "tatamu.vision.transforms",
-    "torchvision.transforms._presets": "tatamu.vision.presets",
     "torchvision.transforms.functional": "tatamu.vision.transforms",
     "torchvision.transforms.v2": "tatamu.vision.transforms",
     "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
@@ -91,6 +90,7 @@ _FAMILIES = (
 SOURCES.update(
     (f"torchvision.models.{family}", f"tatamu.vision.models.{family}") for family in _FAMILIES
 )
+SOURCES["torchvision.transforms._presets"] = "tatamu.vision.presets"
 
 _KERAS = (
     "activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models",

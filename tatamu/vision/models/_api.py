@@ -130,10 +130,11 @@ def _table() -> dict[str, dict[str, Any]]:
 
 def weights_enum(name: str, home: str) -> Any:
     """The enum of that name, as a class of the module ``home``."""
-    members = {}
+    members: dict[str, Weights] = {}
     for key, row in _table()[name].items():
         members[key] = members[row] if isinstance(row, str) else _weights(**row)
-    return WeightsEnum(name, members, module=home)  # type: ignore[arg-type]
+    make: Any = WeightsEnum
+    return make(name, members, module=home)
 
 
 def _weights(url: str, preset: dict[str, Any], meta: dict[str, Any]) -> Weights:

@@ -27,8 +27,9 @@ def by_kind(
         elif isinstance(module, nn.Linear) and linear:
             linear(module)
         elif isinstance(module, NORMS) and norms:
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
+            norm: Any = module
+            init.ones_(norm.weight)
+            init.zeros_(norm.bias)
 
 
 def zero_bias(layer: Any) -> None:

@@ -238,7 +238,7 @@ def _linear_values(layer: Any) -> None:
 
 
 # The papers' tables: kind of block, expansion, kernel, stride, inputs, outputs, layers.
-_B0 = (
+_B0: tuple[tuple[Any, ...], ...] = (
     (MBConvConfig, 1, 3, 1, 32, 16, 1),
     (MBConvConfig, 6, 3, 2, 16, 24, 2),
     (MBConvConfig, 6, 5, 2, 24, 40, 2),
@@ -247,7 +247,7 @@ _B0 = (
     (MBConvConfig, 6, 5, 2, 112, 192, 4),
     (MBConvConfig, 6, 3, 1, 192, 320, 1),
 )
-_V2_S = (
+_V2_S: tuple[tuple[Any, ...], ...] = (
     (FusedMBConvConfig, 1, 3, 1, 24, 24, 2),
     (FusedMBConvConfig, 4, 3, 2, 24, 48, 4),
     (FusedMBConvConfig, 4, 3, 2, 48, 64, 4),
@@ -255,7 +255,7 @@ _V2_S = (
     (MBConvConfig, 6, 3, 1, 128, 160, 9),
     (MBConvConfig, 6, 3, 2, 160, 256, 15),
 )
-_V2_M = (
+_V2_M: tuple[tuple[Any, ...], ...] = (
     (FusedMBConvConfig, 1, 3, 1, 24, 24, 3),
     (FusedMBConvConfig, 4, 3, 2, 24, 48, 5),
     (FusedMBConvConfig, 4, 3, 2, 48, 80, 5),
@@ -264,7 +264,7 @@ _V2_M = (
     (MBConvConfig, 6, 3, 2, 176, 304, 18),
     (MBConvConfig, 6, 3, 1, 304, 512, 5),
 )
-_V2_L = (
+_V2_L: tuple[tuple[Any, ...], ...] = (
     (FusedMBConvConfig, 1, 3, 1, 32, 32, 4),
     (FusedMBConvConfig, 4, 3, 2, 32, 64, 7),
     (FusedMBConvConfig, 4, 3, 2, 64, 96, 7),

@@ -20,7 +20,7 @@ __all__ = ["GoogLeNet", "GoogLeNetOutputs", "GoogLeNet_Weights", "_GoogLeNetOutp
 Maker = Callable[..., nn.Module]
 
 # The paper's table 1: inputs, 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool.
-_BLOCKS = {
+_BLOCKS: dict[str, Any] = {
     "inception3a": (192, 64, 96, 128, 16, 32, 32),
     "inception3b": (256, 128, 128, 192, 32, 96, 64),
     "maxpool3": 3,

@@ -190,11 +190,12 @@ def _rows(
     rows = []
     thin = 2 if reduced_tail else 1
     first = len(table) - _TAIL
-    for at, (inp, kernel, wide, out, *others) in enumerate(table):
+    for at, (inp, kernel, wide, out, squeeze, activation, stride) in enumerate(table):
         inp, wide = (n // thin if at > first else n for n in (inp, wide))
         out = out // thin if at >= first else out
         dilation = 2 if dilated and at >= first else 1
-        rows.append(InvertedResidualConfig(inp, kernel, wide, out, *others, dilation, width_mult))
+        row = (inp, kernel, wide, out, squeeze, activation, stride, dilation)
+        rows.append(InvertedResidualConfig(*row, width_mult))
     return rows, InvertedResidualConfig.adjust_channels(last // thin, width_mult)
 
 

@@ -293,7 +293,8 @@ def _regnet(
     kind: str, size: str, weights: Any, table: dict[str, Any], ratio: float | None
 ) -> Callable[..., RegNet]:
     def make(**options: Any) -> RegNet:
-        params = BlockParams.from_init_params(*table[size], se_ratio=ratio)
+        depth, w_0, w_a, w_m, group = table[size]
+        params = BlockParams.from_init_params(depth, w_0, w_a, w_m, group, se_ratio=ratio)
         return RegNet(params, **{"norm_layer": _NORM, **options})
 
     return builder(f"regnet_{kind}_{size}", weights, RegNet, make)

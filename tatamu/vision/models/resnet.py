@@ -203,13 +203,14 @@ class ResNet(nn.Module):
         downsample = None
         if stride != 1 or self.inplanes != out:
             downsample = nn.Sequential(conv1x1(self.inplanes, out, stride), self._norm_layer(out))
+        make: Maker = block
         shape = {"groups": self.groups, "base_width": self.base_width}
         stage = nn.Sequential()
         for at in range(blocks):
             first = (stride, downsample) if at == 0 else (1, None)
             dilation = before if at == 0 else self.dilation
             stage.append(
-                block(
+                make(
                     self.inplanes, planes, *first, **shape,
                     dilation=dilation, norm_layer=self._norm_layer,
                 )

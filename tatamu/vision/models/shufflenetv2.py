@@ -36,7 +36,8 @@ _WIDTHS = {
 
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     """The channels of all groups in turn: the first of each, the second of each, and so on."""
-    return nn.functional.channel_shuffle(x, groups)
+    made: Tensor = nn.functional.channel_shuffle(x, groups)
+    return made
 
 
 def _convolved(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> list[nn.Module]:

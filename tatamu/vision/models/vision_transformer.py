@@ -104,9 +104,9 @@ class EncoderBlock(nn.Module):
         _three_axes(input)
         x = self.ln_1(input)
         x, _ = self.self_attention(x, x, x, need_weights=False)
-        x = self.dropout(x) + input
-        made: Tensor = self.mlp(self.ln_2(x))
-        return x + made
+        kept: Tensor = self.dropout(x) + input
+        made: Tensor = self.mlp(self.ln_2(kept))
+        return kept + made
 
 
 class Encoder(nn.Module):
