@@ -6,8 +6,8 @@ evaluated where they stand, and not postponed.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from tatamu import cli_summary
+from tatamu.cli_classify import add_classify
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
 from tatamu.lens.folder import check_folder
@@ -34,7 +35,6 @@ from tatamu.vision.images import MAX_PIXELS, PhotoError
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's, or that of Typer's own copy of Click, which has no public name."""
 
-SOME_UNREAD = 1
 WRONG_USE = 2
 INTERRUPTED = 130
 
@@ -51,12 +51,6 @@ EXPLAIN_EXAMPLES = (
     "tatamu explain padding_mode",
     'tatamu explain "receptive field" --lang ja',
 )
-CLASSIFY_EXAMPLES = (
-    "tatamu classify cat.jpg",
-    "tatamu classify photos --json",
-    "tatamu classify - --model efficientnet_lite0 < cat.jpg",
-)
-CLASSES_EXAMPLES = ("tatamu classes cat", "tatamu classes --json")
 SIZE_EXAMPLES = (
     'tatamu size "Conv2d(4, 3, 16, stride=5, padding=(500, 1000))" 600x1500',
     'tatamu size "Conv2d(3, 8, 3) > MaxPool2d(2)" 224',
@@ -122,8 +116,9 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_look(app, w)
     _add_size(app, w)
     _add_explain(app, w)
+    _add_parity(app, w)
     _add_run(app, w)
-    _add_classify(app, w)
+    add_classify(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 
@@ -231,38 +226,12 @@ def _add_explain(app: typer.Typer, w: Words) -> None:
             _print([str(found)])
 
 
-def _add_classify(app: typer.Typer, w: Words) -> None:
-    @app.command(help=w("help.classify"), epilog=_examples(w, CLASSIFY_EXAMPLES))
-    def classify(
-        photos: Annotated[
-            list[str] | None,
-            typer.Argument(help=w("help.classify.photos"), show_default=False),
-        ] = None,
-        model: Annotated[str | None, typer.Option(help=w("help.classify.model"))] = None,
-        top: Annotated[int, typer.Option(min=1, max=1000, help=w("help.classify.top"))] = 5,
-        as_json: Annotated[bool, typer.Option("--json", help=w("help.classify.json"))] = False,
-        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
-    ) -> None:
-        from tatamu import cli_classify
+def _add_parity(app: typer.Typer, w: Words) -> None:
+    @app.command(help=w("help.parity"))
+    def parity(lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None) -> None:
+        from tatamu.lens.parity import parity_lines
 
-        speech = _chosen(lang, w)
-        with _plain_errors(speech):
-            if not cli_classify.classify(photos or (), model, top, as_json, speech, typer.echo):
-                raise typer.Exit(SOME_UNREAD)
-
-    @app.command(help=w("help.classes"), epilog=_examples(w, CLASSES_EXAMPLES))
-    def classes(
-        word: Annotated[
-            str | None, typer.Argument(help=w("help.classes.word"), show_default=False)
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help=w("help.classify.json"))] = False,
-        lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None,
-    ) -> None:
-        from tatamu import cli_classify
-
-        speech = _chosen(lang, w)
-        with _plain_errors(speech):
-            cli_classify.classes(word, as_json, speech, typer.echo)
+        _print(parity_lines(_chosen(lang, w)))
 
 
 def _subjects(w: Words) -> list[str]:
@@ -449,6 +418,18 @@ def _chosen(lang: str | None, w: Words) -> Words:
     with _plain_errors(w):
         raise LookError("options.lang", value=lang)
     raise AssertionError
+
+
+def _speaking(w: Words) -> Callable[[str | None], AbstractContextManager[Words]]:
+    """For commands of other files: the language that was chosen, and plain errors in it."""
+
+    @contextmanager
+    def speaking(lang: str | None) -> Iterator[Words]:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            yield speech
+
+    return speaking
 
 
 @contextmanager

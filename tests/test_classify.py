@@ -211,7 +211,7 @@ class Terminal(io.StringIO):
 
 
 def test_several_photos_have_a_bar(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tatamu import cli_classify
+    from tatamu.lens import guesses
     from tatamu.lens.words import Words
 
     monkeypatch.setenv("TERM", "xterm")
@@ -220,7 +220,7 @@ def test_several_photos_have_a_bar(installed: Path, monkeypatch: pytest.MonkeyPa
     for photos, wanted in ((names, True), (names[:1], False)):
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
-        assert cli_classify.classify(photos, None, 5, True, Words("en"), said.append)
+        assert guesses.classify(photos, None, 5, True, Words("en"), said.append)
         assert ("of 3: " in terminal.getvalue()) is wanted
 
 

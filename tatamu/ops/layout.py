@@ -185,6 +185,30 @@ def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
     return None if order is None else dense_strides(out, reversed(order))
 
 
+def followed(
+    shapes: tuple[Ints | None, ...],
+    strides: tuple[Ints | None, ...],
+    out: Ints,
+    wanted: Ints | None,
+) -> Ints:
+    """Which operands have the order, other than C order, that ``wanted`` gives a result.
+
+    >>> followed(((1, 3, 4, 5), (3,)), ((60, 1, 15, 3), (1,)), (1, 3, 4, 5), (60, 1, 15, 3))
+    (0,)
+    """
+    if wanted is None:
+        return ()
+    operands = enumerate(zip(shapes, strides, strict=True))
+    return tuple(
+        [
+            index
+            for index, (shape, own) in operands
+            if shape is not None and own is not None and len(shape) == len(out)
+            if ordered_like(shape, own, out) == wanted
+        ]
+    )
+
+
 @lru_cache(maxsize=4096)
 def broadcast_strides(shape: Ints, strides: Ints, wanted: Ints) -> Ints:
     """Strides with which an operand of ``shape`` is read as one of the shape ``wanted``.

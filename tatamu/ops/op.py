@@ -21,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, sized
+from tatamu.ops.layout import Ints, Size, contiguous_strides, followed, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -245,7 +245,7 @@ def watching(watcher: Callable[[Event], object]) -> Iterator[None]:
 class Plan:
     """A Call worked out: its outputs, and the runner that fills them (None: the reference)."""
 
-    __slots__ = ("attrs", "call", "many", "outs", "runner", "why")
+    __slots__ = ("attrs", "call", "follows", "many", "outs", "runner", "why")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -261,6 +261,7 @@ class Plan:
             )
             for out in outs
         ]
+        self.follows = followed(call.shapes, call.strides, outs[0].shape, outs[0].strides)
         self.many = len(outs) > 1
         self.runner: Runner | None = None
         reasons = []
@@ -282,12 +283,17 @@ class Plan:
         if runner is None:
             return self.refer(inputs)
         outputs = []
+        own = self.own_layout(inputs)
         for shape, strides, dtype, nbytes, reordered in self.outs:
             storage = Storage(nbytes)
-            storage.reordered = reordered
+            storage.reordered = reordered and own
             outputs.append(made.type(storage, 0, shape, strides, dtype))
         filled = tuple(outputs)
         return filled if self.fill(inputs, filled) else self.refer(inputs)
+
+    def own_layout(self, inputs: tuple[Array | None, ...]) -> bool:
+        """Whether a layout other than C order is ours, not one that the user's data brought."""
+        return all([x.storage.reordered for i in self.follows if (x := inputs[i]) is not None])
 
     @property
     def elementwise(self) -> bool:
@@ -314,9 +320,11 @@ class Plan:
             results = call.op.reference(call.attrs, *arrays)
         if not self.many:
             results = (results,)
-        return tuple(
-            [self._hold(np.asarray(r), out) for r, out in zip(results, self.outs, strict=True)]
-        )
+        held = [self._hold(np.asarray(r), out) for r, out in zip(results, self.outs, strict=True)]
+        if not self.own_layout(inputs):
+            for out in held:
+                out.storage.reordered = False
+        return tuple(held)
 
     def _hold(self, result: Numpy, out: tuple[Size, Ints, DType, int, bool]) -> Array:
         """A result of the reference as a tensor, in the layout that the shape rule asks for."""

@@ -70,15 +70,16 @@ def _sources(size: int, width: tuple[int, int], mode: str) -> Numpy:
 def _shape(call: Call) -> tuple[Out, ...]:
     shape = list(call.shape(0))
     pad: Pad = call.attrs
-    first = len(shape) - len(pad.widths)
-    for axis, (before, after) in enumerate(pad.widths, first):
+    for back, (before, after) in enumerate(reversed(pad.widths)):
+        axis = len(shape) - 1 - back
         size = shape[axis]
         wide = size + before + after
         limit = {"reflect": size - 1, "wrap": size}.get(pad.mode)
         if limit is not None and max(before, after) > limit:
             sentence = (
-                "Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({before}, {after}) at dimension {axis} of input {list(shape)}"
+                f"Argument #{4 + 2 * back}: Padding size should be less than the corresponding "
+                f"input dimension, but got: padding ({before}, {after}) at dimension {axis} of "
+                f"input {list(call.shape(0))}"
                 if pad.mode == "reflect"
                 else "Padding value causes wrapping around more than once."
             )

@@ -12,6 +12,7 @@ from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
     classify,
     command,
+    parity,
     problems,
     report,
     run,
@@ -40,6 +41,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **report.TEXTS,
     **classify.TEXTS,
     **command.TEXTS,
+    **parity.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
     **summary.TEXTS,
