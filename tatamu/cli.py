@@ -115,6 +115,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_look(app, w)
     _add_size(app, w)
     _add_explain(app, w)
+    _add_parity(app, w)
     _add_run(app, w)
     _add_summary(app, w)
     return app
@@ -221,6 +222,14 @@ def _add_explain(app: typer.Typer, w: Words) -> None:
             except KeyError as error:
                 raise LookError("explain.unknown", why=error.args[0]) from None
             _print([str(found)])
+
+
+def _add_parity(app: typer.Typer, w: Words) -> None:
+    @app.command(help=w("help.parity"))
+    def parity(lang: Annotated[str | None, typer.Option(help=w("help.lang"))] = None) -> None:
+        from tatamu.lens.parity import parity_lines
+
+        _print(parity_lines(_chosen(lang, w)))
 
 
 def _subjects(w: Words) -> list[str]:

@@ -362,3 +362,18 @@ def test_a_keras_that_is_imported_already_keeps_its_names(monkeypatch: pytest.Mo
         assert importlib.import_module("keras") is real
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module("keras.layers")
+
+
+def test_a_layer_that_was_built_keeps_its_weights() -> None:
+    conv, alone = layers.Conv2D(2, 1), Scaled()
+    for layer in (conv, alone):
+        layer.build((None, 2, 2, 3))
+        assert layer.built
+    conv.set_weights([np.ones((1, 1, 3, 2), np.float32), np.zeros(2, np.float32)])
+    assert conv(np.ones((1, 2, 2, 3), np.float32)).numpy().tolist() == [[[[3.0] * 2] * 2] * 2]
+    assert conv.count_params() == 8
+
+
+class Scaled(layers.Layer):  # type: ignore[misc]
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight((input_shape[-1],), "ones")

@@ -76,9 +76,12 @@ def _can_require(dtype: DType, requires_grad: bool) -> None:
 def blank_like(x: Array, dtype: DType | None = None) -> Any:
     """A tensor of the shape and memory order of ``x``, with whatever its memory holds."""
     strides = ordered_like(x.shape, x.strides, x.shape)
-    made = blank(x.shape, dtype or x.dtype, strides)
-    made.storage.reordered = x.storage.reordered
-    return made
+    theirs = ordered_like(x.shape, x.shown_strides(), x.shape)
+    # A turned view of what we laid out is made as torch has it, else what we chose stays.
+    own = theirs is None and x.storage.reordered
+    tensor = blank(x.shape, dtype or x.dtype, strides if own else theirs)
+    tensor.storage.reordered = own and strides is not None
+    return tensor
 
 
 _IGNORED = ("device", "layout", "pin_memory", "names", "memory_format")

@@ -147,7 +147,8 @@ class Views(Array):
         Raises RuntimeError for channels_last of anything but four axes.
         """
         if memory_format is not channels_last:
-            return self if self.in_order() else apply(clone, None, self)
+            ready = self.in_order() and self.is_contiguous()
+            return self if ready else apply(clone, None, self)
         if self.is_contiguous(memory_format):
             return self
         if len(self.shape) != 4:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,20 @@ class Variable:
         )
 
 
+def _marking(build: Callable[..., None]) -> Callable[..., None]:
+    """``build``, after which a layer counts as built: the next call leaves its weights alone."""
+
+    @functools.wraps(build)
+    def marking(self: Layer, input_shape: Any = None) -> None:
+        build(self, input_shape)
+        if input_shape is not None:
+            self.built = True
+            if self.input_shape is None:
+                self.input_shape = input_shape
+
+    return marking
+
+
 class Layer:
     """The base of every layer.
 
@@ -87,6 +102,11 @@ class Layer:
 
     ndim: int | None = None
     min_ndim: int | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in cls.__dict__:
+            setattr(cls, "build", _marking(cls.__dict__["build"]))  # noqa: B010
 
     def __init__(
         self,
@@ -116,6 +136,7 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape."""
+        self.built = True
 
     def call(self, inputs: Any, **options: Any) -> Any:
         """What the layer computes: built-in layers say it in ``compute``."""

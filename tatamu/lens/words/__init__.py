@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
-from tatamu.lens.words import command, problems, report, run, script, summary, terminal
+from tatamu.lens.words import (
+    command,
+    parity,
+    problems,
+    report,
+    run,
+    script,
+    summary,
+    terminal,
+)
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
 
@@ -30,6 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **terminal.TEXTS,
     **report.TEXTS,
     **command.TEXTS,
+    **parity.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
     **summary.TEXTS,

@@ -125,7 +125,9 @@ def _put_back(input: Tensor, indices: Tensor, sizes: tuple[int, ...]) -> Tensor:
     places = indices.array
     # Below 0 is far above everything when it counts as unsigned.
     if places.size and places.view(np.uint64).max() >= prod(sizes):
-        wrong = places[(places < 0) | (places >= prod(sizes))].flat[0]
+        wrong = places[(places < 0) | (places >= prod(sizes))].flat[
+            -1
+        ]  # torch's sentence has the last
         raise RuntimeError(
             f"Found an invalid max index: {wrong} (output volumes are of size "
             f"{'x'.join(map(str, sizes))})\n  they go from 0 to {prod(sizes) - 1}"
