@@ -79,9 +79,9 @@ def blank_like(x: Array, dtype: DType | None = None) -> Any:
     theirs = ordered_like(x.shape, x.shown_strides(), x.shape)
     # A turned view of what we laid out is made as torch has it, else what we chose stays.
     own = theirs is None and x.storage.reordered
-    made = blank(x.shape, dtype or x.dtype, strides if own else theirs)
-    made.storage.reordered = own and strides is not None
-    return made
+    tensor = blank(x.shape, dtype or x.dtype, strides if own else theirs)
+    tensor.storage.reordered = own and strides is not None
+    return tensor
 
 
 _IGNORED = ("device", "layout", "pin_memory", "names", "memory_format")

@@ -147,9 +147,8 @@ class Views(Array):
         Raises RuntimeError for channels_last of anything but four axes.
         """
         if memory_format is not channels_last:
-            # A turned view of what we laid out may lie in C order where torch's does not.
-            plain = self.in_order() and self.is_contiguous()
-            return self if plain else apply(clone, None, self)
+            ready = self.in_order() and self.is_contiguous()
+            return self if ready else apply(clone, None, self)
         if self.is_contiguous(memory_format):
             return self
         if len(self.shape) != 4:

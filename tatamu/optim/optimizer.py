@@ -19,6 +19,7 @@ import numpy as np
 
 from tatamu.autograd import enable_grad, no_grad
 from tatamu.dtypes import float32, narrow, widen
+from tatamu.nn.members import typename
 from tatamu.ops.array import Array, Numpy, wrap
 from tatamu.ops.hooks import RemovableHandle
 from tatamu.ops.inplace import check_writable
@@ -59,15 +60,6 @@ def check_options(lr: Any, betas: Any = None, **options: float) -> None:
             raise ValueError(
                 f"Invalid {first.get(name, name)} value: {value}\n  it must be 0 or more"
             )
-
-
-def typename(value: Any) -> str:
-    """torch.typename: a tensor's old name, a class with its module."""
-    if isinstance(value, Array):
-        return f"tatamu.{value.dtype.legacy_name}Tensor"
-    kind = type(value)
-    module = kind.__module__
-    return kind.__name__ if module in ("", "builtins") else f"{module}.{kind.__name__}"
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -167,5 +167,5 @@ def channel_shuffle(input: Tensor, groups: int) -> Any:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and "
             f"{groups} groups."
         )
-    dealt = input.reshape(shape[0], groups, shape[1] // groups, -1).transpose(1, 2)
+    dealt = input.reshape(shape[0], groups, shape[1] // groups, prod(shape[2:])).transpose(1, 2)
     return dealt.reshape(*shape)
