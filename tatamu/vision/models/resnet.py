@@ -92,10 +92,10 @@ class BasicBlock(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        made = self.relu(self.bn1(self.conv1(x)))
+        made = self.bn2(self.conv2(made))
         kept = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.bn2(self.conv2(x))
-        made: Tensor = self.relu(x + kept)
+        made = self.relu(made + kept)
         return made
 
 
@@ -129,11 +129,11 @@ class Bottleneck(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        made = self.relu(self.bn1(self.conv1(x)))
+        made = self.relu(self.bn2(self.conv2(made)))
+        made = self.bn3(self.conv3(made))
         kept = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.relu(self.bn2(self.conv2(x)))
-        x = self.bn3(self.conv3(x))
-        made: Tensor = self.relu(x + kept)
+        made = self.relu(made + kept)
         return made
 
 
