@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runner import photo, run, somewhere  # noqa: F401
+from file_server import serving
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -187,6 +188,30 @@ def test_torchs_folder_serves_too(nowhere: None, home: Path) -> None:
     path = home / "mobilenet_v2-b0353104.pth"
     path.write_bytes(b"whatever")
     assert vision.chosen().place() == path
+
+
+def test_weights_are_fetched_if_the_network_is_named(
+    nowhere: None, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TATAMU_OFFLINE")
+    with serving() as server:
+        server.files["small-00.pth"] = b"not these"
+        network = dataclasses.replace(
+            vision.NETWORKS["mobilenet_v2"], url=server.url + "small-00.pth", file="small-00.pth"
+        )
+        monkeypatch.setitem(vision.NETWORKS, "mobilenet_v2", network)
+        with pytest.raises(vision.WeightsMissing) as caught:
+            vision.chosen("mobilenet_v2")
+        assert "invalid hash value" in str(caught.value.__cause__)
+        content = b"these"
+        name = f"small-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+        server.files[name] = content
+        network = dataclasses.replace(network, url=server.url + name, file=name)
+        monkeypatch.setitem(vision.NETWORKS, "mobilenet_v2", network)
+        assert vision.chosen("mobilenet_v2").place() == home / name
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("Downloading: ") == 2
 
 
 @pytest.mark.parametrize("size", [(24, 16), (300, 20), (1, 50_000)])

@@ -6,8 +6,10 @@ MobileNetV2's are torchvision's own and are also taken from torch's folder, or d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -136,7 +138,8 @@ def chosen(name: str | None = None) -> Network:
         if not network.url:
             raise WeightsMissing([network])
         try:
-            weights.fetch(network.url, check_hash=True)
+            with contextlib.redirect_stdout(sys.stderr):  # the answer alone is for the output
+                weights.fetch(network.url, check_hash=True)
         except (OSError, RuntimeError) as error:
             raise WeightsMissing([network]) from error
     return network
