@@ -30,7 +30,7 @@ from PIL import Image
 import tatamu
 from tatamu import naming, nn
 from tatamu.nn import init
-from tatamu.vision import models, ops, transforms
+from tatamu.vision import models, ops
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "models.json").read_text("utf-8"))
@@ -39,10 +39,6 @@ SPACE: dict[str, Any] = {"torch": tatamu, "models": models, "nn": nn, "ops": ops
 
 # What takes over half a second.
 SLOW_STARTS = ("inception_v3", "convnext_tiny", "VGG")
-
-needs_transforms = pytest.mark.skipif(
-    not hasattr(transforms, "functional"), reason="the functions of transforms are not there"
-)
 
 pytestmark = pytest.mark.filterwarnings("ignore:The default weight initialization")
 
@@ -131,19 +127,12 @@ def test_all_arguments_have_an_outcome() -> None:
 
 @pytest.mark.usefixtures("torchs_name")
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(
-    ("code", "theirs"),
-    [
-        pytest.param(*case, marks=[needs_transforms] if ".transforms(" in case[0] else [])
-        for case in FACTS["arguments"]
-    ],
-)
+@pytest.mark.parametrize(("code", "theirs"), FACTS["arguments"])
 def test_arguments_do_what_torchvisions_do(code: str, theirs: Any) -> None:
     with init.skipped():
         assert outcome(code, SPACE) == theirs
 
 
-@needs_transforms
 @pytest.mark.parametrize(("at", "code"), list(enumerate(PRESETS)))
 def test_pictures_are_made_ready_as_for_torchvision(at: int, code: str) -> None:
     preset = eval(code, dict(SPACE))

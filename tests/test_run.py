@@ -121,7 +121,7 @@ def test_missing_names_stand_below_the_line(somewhere: Path) -> None:
     assert "  tatamu に torch.nn.Con2d はありません\n" in done.stderr
     assert "似た名前：torch.nn.Conv2d" in done.stderr
     everything = ran("--verbose", "a.py").stderr
-    assert ": torch, torchvision" in everything and "'s in this process" in everything
+    assert ": torch, " in everything and "'s in this process" in everything
     assert "program.py" in everything
 
 

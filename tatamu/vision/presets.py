@@ -20,6 +20,15 @@ class ImageClassification(nn.Module):
     """Resize the shorter side, cut out the middle, scale to [0, 1], then by mean and deviation.
 
     It takes a PIL picture or a tensor (..., C, H, W) and gives a float tensor (..., C, H, W).
+
+    >>> ImageClassification(crop_size=224)
+    ImageClassification(
+        crop_size=[224]
+        resize_size=[256]
+        mean=[0.485, 0.456, 0.406]
+        std=[0.229, 0.224, 0.225]
+        interpolation=InterpolationMode.BILINEAR
+    )
     """
 
     def __init__(

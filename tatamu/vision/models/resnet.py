@@ -92,7 +92,7 @@ class BasicBlock(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.relu(self.bn1(self.conv1(x)))
+        made: Tensor = self.relu(self.bn1(self.conv1(x)))
         made = self.bn2(self.conv2(made))
         kept = x if self.downsample is None else self.downsample(x)
         out: Tensor = self.relu(made + kept)
@@ -129,7 +129,7 @@ class Bottleneck(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.relu(self.bn1(self.conv1(x)))
+        made: Tensor = self.relu(self.bn1(self.conv1(x)))
         made = self.relu(self.bn2(self.conv2(made)))
         made = self.bn3(self.conv3(made))
         kept = x if self.downsample is None else self.downsample(x)
