@@ -146,7 +146,8 @@ class Sample(NamedTuple):
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Op:
     """All there is to know about one operation. Nothing can be forgotten: only ``differentiable``,
-    how many outputs (the first so many) are in the graph, has a default.
+    how many outputs (the first so many) are in the graph, has a default, and ``listed``, the order
+    of the inputs in torch's ``next_functions``, if it is another.
 
     ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
     NumPy, obviously right, in the dtype it is given. ``vjp(node, *gradients)`` takes a gradient
@@ -168,6 +169,7 @@ class Op:
     samples: Callable[[np.random.Generator], Iterable[Sample]]
     kernels: tuple[Kernel, ...]
     differentiable: int = 1
+    listed: Ints = ()
     kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
 
