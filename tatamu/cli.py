@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 from tatamu import cli_summary
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
-from tatamu.lens.folder import check_folder
+from tatamu.lens.drawn import draw, draws_files, draws_lines
+from tatamu.lens.folder import check_folder, write_folder
 from tatamu.lens.layer_text import looks_like_layers
 from tatamu.lens.numbers import number_lines
 from tatamu.lens.progress import Display
@@ -43,6 +44,7 @@ LOOK_EXAMPLES = (
     'tatamu look cat.jpg "Conv2d(3, 8, 3, stride=2, padding=1)"',
     'tatamu look cat.jpg "Conv2d(_, 8, 3) > ReLU > MaxPool2d(2)" --seed 1',
     "tatamu look cat.jpg --kernel sobel-x --kernel sobel-y",
+    'tatamu look cat.jpg "RandomResizedCrop(224) > ColorJitter(0.4)" --draws 12',
     'tatamu look --input "1 2; 3 4" --weight "1 0; 0 1" --bias 0',
 )
 EXPLAIN_EXAMPLES = (
@@ -167,6 +169,7 @@ def _add_look(app: typer.Typer, w: Words) -> None:
         weight: Annotated[list[str] | None, option("--weight", text="help.weight")] = None,
         bias: Annotated[str | None, option("--bias", text="help.bias")] = None,
         out: Annotated[Path | None, option("-o", "--out", text="help.out")] = None,
+        draws: Annotated[int | None, option("--draws", text="help.draws")] = None,
         max_pixels: Annotated[int, option("--max-pixels", text="help.max_pixels")] = MAX_PIXELS,
         lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
     ) -> None:
@@ -187,7 +190,10 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 max_pixels=max_pixels,
                 command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels),
             )
-            _look(request, out, speech)
+            if draws is None:
+                _look(request, out, speech)
+            else:
+                _draw(request, draws, out, speech)
 
 
 def _add_size(app: typer.Typer, w: Words) -> None:
@@ -318,6 +324,17 @@ def _look(request: Request, out: Path | None, w: Words) -> None:
     _print(lines)
 
 
+def _draw(request: Request, count: int, out: Path | None, w: Words) -> None:
+    folder = out or Path(f"{request.photo.stem if request.photo else 'cat'}-draws")
+    check_folder(folder)
+    with Display(w) as tell:
+        seen = draw(request, count, tell)
+        write_folder(folder, draws_files(seen, w))
+    path = (folder / "report.html").as_posix()
+    pictures = w.count("picture", len(seen.pictures))
+    _print([*draws_lines(seen, w), "", w("written.maps", path=path, maps=pictures)])
+
+
 def _sort_out(
     photo: str | None, layers: str | None, layer: str | None
 ) -> tuple[str | None, str | None]:
@@ -367,7 +384,7 @@ def _quoted(text: str) -> str:
 def _next_command(request: Request, seen: Look) -> str:
     """What to try next: a chain after a single layer, one's own numbers after a chain."""
     if len(seen.layers) > 1:
-        return LOOK_EXAMPLES[5]
+        return LOOK_EXAMPLES[6]
     photo = f" {_quoted(str(request.photo))}" if request.photo else ""
     return f'tatamu look{photo} "Conv2d(_, 8, 3) > ReLU > MaxPool2d(2)"'
 

@@ -91,7 +91,7 @@ def fetch(
             break
         else:
             kept = file.seek(0, os.SEEK_END) if file.name == f"{place}.partial" else 0
-            raise _summed(place, listed, failures, kept)
+            raise _summed(place, urls, failures, kept)
     os.replace(file.name, place)
     return place
 
@@ -292,7 +292,7 @@ def _wrong(file: IO[bytes], url: str, kind: str, wanted: str, found: str) -> Che
 
 
 def _summed(
-    place: Path, urls: Sequence[str], failures: Sequence[DownloadError], kept: int
+    place: Path, urls: str | Sequence[str], failures: Sequence[DownloadError], kept: int
 ) -> DownloadError:
     """One error for all the addresses that were tried."""
     advice = []
@@ -302,7 +302,7 @@ def _summed(
         advice.append("without a connection: fetch the file elsewhere, and put it at")
         advice.append(f"  {place}")
     last = failures[-1]
-    if len(failures) == 1:
+    if isinstance(urls, str):
         return type(last)(str(last.reason), [*last.lines, *advice], last.code)
     tried = "\n".join(
         f"Tried {url.removesuffix(place.name)}, got:\n{error}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.filled import blank, leaf, must_be_plain, must_be_type, number_and_dtype, ordered
+from tatamu.functions.function import type_name
 from tatamu.methods.views import MemoryFormat, preserve_format
 from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints, axis_order, dense_strides
@@ -62,13 +63,15 @@ def _like(
 ) -> Tensor:
     if not isinstance(x, Array):
         raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}\n"
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(x)}\n"
             "  torch.tensor(...) or torch.from_numpy(...) makes one"
         )
     must_be_plain(name, device, layout, pin_memory)
     kind = must_be_type(name, dtype) or x.dtype
     strides = _preserved(x, memory_format or preserve_format)
     made = blank(x.shape, kind, strides)
+    if memory_format in (None, preserve_format):
+        made.storage.reordered = x.storage.reordered
     if value is not None:
         filling = np.asarray(value).astype(kind.compute)
         made.array.fill(dtypes.narrow(filling, kind)[()])

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["OWN", "known_as", "prefix", "speak"]
+__all__ = ["OWN", "known_as", "prefix", "speak", "vision"]
 
 OWN = "tatamu"
 prefix = OWN
@@ -22,7 +22,8 @@ def known_as(path: str) -> Callable[[C], C]:
     """Say what torch calls a class: ``@known_as("nn.parameter.Parameter")``.
 
     While another name than our own is spoken, ``type(x)`` prints with it and this path. Where torch
-    raises one of Python's own errors, the path is that: ``@known_as("builtins.RuntimeError")``.
+    raises one of Python's own errors, the path is that: ``@known_as("builtins.RuntimeError")``; a
+    class of torchvision's is named from ``torchvision`` on.
     """
     module, _, name = path.rpartition(".")
 
@@ -36,10 +37,20 @@ def known_as(path: str) -> Callable[[C], C]:
 
 def _rename(kind: type) -> None:
     own, (module, name) = _names[kind]
-    home = module if module == "builtins" else f"{prefix}.{module}".rstrip(".")
+    whole = module.partition(".")[0] in ("builtins", "torchvision")
+    home = module if whole else f"{prefix}.{module}".rstrip(".")
     spoken = (home, name)
     kind.__module__, kind.__qualname__ = own if prefix == OWN else spoken
     kind.__name__ = kind.__qualname__
+
+
+def vision() -> str:
+    """What ``tatamu.vision`` is called beside ``prefix``.
+
+    >>> vision()
+    'tatamu.vision'
+    """
+    return "tatamu.vision" if prefix == OWN else "torchvision"
 
 
 def speak(name: str) -> None:

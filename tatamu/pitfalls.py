@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 from tatamu.language import Lang, Pair, pick, reader_language
 
-__all__ = ["PITFALLS", "hint"]
+__all__ = ["PITFALLS", "explained", "hint", "of_numbers"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PITFALLS: dict[str, Pair] = {
     "norm_type": (
@@ -55,6 +62,12 @@ PITFALLS: dict[str, Pair] = {
         "す。一方、"
         "重みは float32 です。x.float() か、あらかじめ array.astype('float32') で変換してくださ"
         "い。",
+    ),
+    "picture_bytes": (
+        "A picture read from a file holds whole numbers from 0 to 255 (uint8). x.float() / 255 "
+        "makes them float32 between 0 and 1, as ToTensor does.",
+        "ファイルから読んだ画像は 0 から 255 の整数（uint8）です。x.float() / 255 とすれば、"
+        "ToTensor と同じく 0 から 1 の float32 になります。",
     ),
     "labels_long": (
         "Class numbers must be integers (int64, torch's long): target.long() converts. Targets in "
@@ -175,3 +188,32 @@ def hint(key: str, lang: Lang | None = None) -> str:
     'It wants scores, not probabilities: no Sigmoid before it.'
     """
     return pick(PITFALLS[key], lang or reader_language())
+
+
+def of_numbers(given: str, wanted: str) -> str:
+    """A line on numbers of one dtype that met weights of another; empty if there is no more to say.
+
+    >>> of_numbers("int64", "float32")
+    ''
+    """
+    key = {"float64": "numpy_float64", "uint8": "picture_bytes"}.get(given)
+    return f"\n  {hint(key)}" if key and wanted == "float32" else ""
+
+
+def explained(key: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Calls that leave out an argument get what to know of it below Python's sentence."""
+
+    def mark(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                within = error.__traceback__ and error.__traceback__.tb_next
+                if within is None and " missing " in str(error):
+                    error.args = (f"{error}\n  {hint(key)}",)
+                raise
+
+        return call
+
+    return mark

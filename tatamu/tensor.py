@@ -16,7 +16,9 @@ from tatamu.methods.statistics import Statistics
 from tatamu.methods.types import Types
 from tatamu.methods.views import MemoryFormat, channels_last, preserve_format
 from tatamu.ops.array import Array, made
+from tatamu.ops.common import interned
 from tatamu.ops.inplace import refresh
+from tatamu.ops.layout import axis_order
 from tatamu.ops.op import apply
 from tatamu.ops.reshape import clone
 
@@ -65,15 +67,16 @@ class Tensor(
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if value.dtype is not self.dtype:
-            raise RuntimeError(
-                "data set to a tensor that has another dtype: "
-                f"{value.dtype} for a tensor of {self.dtype}"
+        if not isinstance(value, Array):
+            raise TypeError(
+                f"Variable data has to be a tensor, but got {type(value).__name__}\n"
+                "  torch.tensor(...) makes one"
             )
         self.storage = value.storage
         self.offset = value.offset
         self.shape = value.shape
         self.strides = value.strides
+        self.dtype = value.dtype
         self._array = value._array
 
     # ---- copies ----
@@ -83,14 +86,14 @@ class Tensor(
         if memory_format is channels_last:
             copy = self.contiguous(channels_last)
             return copy if copy is not self else copied(self)
-        if memory_format is preserve_format and self.channels_last():
+        if memory_format is preserve_format and axis_order(self.shape, self.strides) is not None:
             return copied(self)
         return apply(clone, None, self)
 
 
 def copied(x: T) -> T:
     """A copy that lies as ``x`` does."""
-    copy = apply(clone, x.strides, x)
+    copy = apply(clone, interned(x.strides), x)
     copy.storage.reordered = x.storage.reordered
     return copy
 

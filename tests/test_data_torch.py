@@ -55,11 +55,11 @@ def test_warnings(case: dict[str, str]) -> None:
     assert plain(str(warning.message)) == plain(case["text"])
 
 
-def test_workers_are_accepted_and_serve_every_sample_once() -> None:
+def test_workers_that_persist_serve_every_sample_once_a_pass() -> None:
     loader = DataLoader(
-        TensorDataset(tatamu.arange(5)), 2, num_workers=3, persistent_workers=True, timeout=1
+        TensorDataset(tatamu.arange(5)), 2, num_workers=2, persistent_workers=True, timeout=60
     )
-    assert (loader.prefetch_factor, loader.num_workers) == (2, 3)
+    assert (loader.prefetch_factor, loader.num_workers) == (2, 2)
     for _ in range(2):
         assert [x.tolist() for (x,) in loader] == [[0, 1], [2, 3], [4]]
 

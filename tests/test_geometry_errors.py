@@ -11,6 +11,7 @@ import pytest
 
 from tatamu.errors import compose
 from tatamu.geometry import ArgumentError, ConvSpec, GeometryError, PoolSpec
+from tatamu.pitfalls import hint
 
 
 def message(call: object, *arguments: object, **named: object) -> list[str]:
@@ -47,6 +48,7 @@ def test_wrong_channels() -> None:
     assert lines(spec.out_shape, (1, 224, 220, 3), (12, 3, 3, 3)) == [
         "the weight reads 3 channels; the input has 224",
         "its channels seem to come last: input.permute(0, 3, 1, 2) puts them first",
+        hint("hwc"),
     ]
     assert lines(ConvSpec.make(3, groups=3).out_shape, (2, 7, 5, 5), (12, 3, 3, 3)) == [
         "the weight reads 3 groups · 3 = 9 channels; the input has 7"
@@ -61,6 +63,7 @@ def test_wrong_rank() -> None:
     assert lines(spec.out_shape, (28, 28), (8, 1, 3, 3)) == [
         "(batch,) channels, height, width: the input has 2 dimensions",
         "input.reshape(1, 1, 28, 28) is one input of one channel",
+        hint("no_batch"),
     ]
     assert len(lines(spec.out_shape, (1, 1, 1, 28, 28), (8, 1, 3, 3))) == 1
     first = message(spec.out_shape, (1, 28, 28), (8, 1, 3))[0]
@@ -192,6 +195,7 @@ def test_output_padding_and_output_size() -> None:
     assert lines(spec.with_output_size, (1, 1, 5), (15,)) == [
         "length (5 − 1)·2 − 2·1 + 1·(3−1) + 0 + 1 = 9",
         "output_padding makes up for what the stride floors, at most stride − 1 = 1",
+        hint("floored"),
     ]
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tatamu.lens.request import sample_photo
 from tatamu.vision.images import MAX_PIXELS, PROBLEMS, PhotoError, open_photo, read_photo
-from tatamu.vision.transforms import to_tensor
+from tatamu.vision.transforms.functional import to_tensor
 
 RNG = np.random.default_rng(5)
 PIXELS = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)

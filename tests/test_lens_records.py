@@ -387,7 +387,7 @@ def run_with_tatamu(code: str) -> npt.NDArray[Any]:
     """Run code written for PyTorch with tatamu in its place."""
     code = code.replace("import torch\n", "import tatamu as torch\n")
     code = code.replace("from torch import nn", "from tatamu import nn")
-    code = code.replace("torchvision.transforms.functional", "tatamu.vision.transforms")
+    code = code.replace("torchvision.transforms", "tatamu.vision.transforms")
     names: dict[str, Any] = {}
     exec(code, names)
     return np.asarray(names["y"].detach().numpy())

@@ -255,7 +255,7 @@ def test_convolution_is_seven_loops(case: int) -> None:
         dilation=dilation.tolist(),
         groups=groups,
     )
-    assert y.is_contiguous(memory_format=tatamu.channels_last)
+    assert y.channels_last()
     np.testing.assert_allclose(y.numpy(), expected, rtol=1e-12, atol=1e-12)
 
 

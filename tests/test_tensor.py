@@ -341,8 +341,10 @@ def test_data_can_be_replaced() -> None:
     w = nn.Parameter(tatamu.zeros(2))
     w.data = tatamu.ones(3)
     assert w.tolist() == [1, 1, 1]
-    with pytest.raises(RuntimeError, match="data set to a tensor that has another dtype"):
-        w.data = tatamu.ones(3, dtype=tatamu.int64)
+    w.data = tatamu.ones(3, dtype=tatamu.float64)
+    assert w.dtype is tatamu.float64
+    with pytest.raises(TypeError, match="Variable data has to be a tensor, but got list"):
+        w.data = [1.0]  # type: ignore[assignment]
 
 
 def test_detach_in_place() -> None:

@@ -15,7 +15,7 @@ from tatamu.ops.layout import contiguous_strides
 from tatamu.ops.op import Op, apply
 from tatamu.runtime.storage import Storage
 
-__all__ = ["function", "must_be_tensor", "number_first", "put"]
+__all__ = ["function", "must_be_tensor", "number_first", "of_tensor", "put", "type_name"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,9 +25,57 @@ def must_be_tensor(name: str, value: Any) -> None:
     """TypeError with torch's sentence unless ``value``, the first argument, is a tensor."""
     if not isinstance(value, Array):
         raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}\n"
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(value)}\n"
             "  torch.tensor(...) or torch.from_numpy(...) makes one"
         )
+
+
+_HEAP_TYPE = 1 << 9
+"""The flag of a class that was not written in C; those that were have their module in the name."""
+
+
+def type_name(value: Any) -> str:
+    """How C code names the type of a value.
+
+    >>> import numpy
+    >>> type_name(numpy.ones(1)), type_name([])
+    ('numpy.ndarray', 'list')
+    """
+    kind = type(value)
+    if kind.__flags__ & _HEAP_TYPE or kind.__module__ == "builtins":
+        return kind.__name__
+    return f"{kind.__module__}.{kind.__name__}"
+
+
+def of_tensor(name: str = "", attribute: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Calls that fail because their first argument is no tensor raise torch's sentence for that.
+
+    ``name`` is what torch calls the function there; with ``attribute`` torch begins in Python, and
+    stumbles over that.
+    """
+
+    def mark(function: Callable[P, R]) -> Callable[P, R]:
+        called = name or function.__name__
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                value = args[0] if args else kwargs.get("input")
+                if isinstance(value, Array) or not (args or "input" in kwargs):
+                    raise
+                if attribute:
+                    raise AttributeError(
+                        f"'{type_name(value)}' object has no attribute '{attribute}'\n"
+                        "  torch.tensor(...) or torch.from_numpy(...) makes a tensor of it"
+                    ) from None
+                must_be_tensor(called, value)
+                raise
+
+        return call
+
+    return mark
 
 
 def function(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -107,7 +155,7 @@ def put(name: str, out: Any, result: Any) -> Any:
         return type(result)(*out) if hasattr(result, "_fields") else out
     if not isinstance(out, Array):
         raise TypeError(
-            f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}\n"
+            f"{name}(): argument 'out' must be Tensor, not {type_name(out)}\n"
             "  torch.empty(0) makes one, which is resized"
         )
     if not isinstance(result, Array):

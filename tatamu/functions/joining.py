@@ -11,7 +11,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.dtypes import DType, promote
-from tatamu.functions.function import function, must_be_tensor
+from tatamu.functions.function import function, must_be_tensor, type_name
 from tatamu.ops import joining
 from tatamu.ops.array import Array, wrap
 from tatamu.ops.cast import cast
@@ -50,12 +50,12 @@ def _checked(name: str, tensors: Any) -> list[Any]:
     if isinstance(tensors, Array) or not isinstance(tensors, Sequence):
         raise TypeError(
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
-            f"{type(tensors).__name__}\n  a list of tensors is wanted: {name}([a, b])"
+            f"{type_name(tensors)}\n  a list of tensors is wanted: {name}([a, b])"
         )
     for place, tensor in enumerate(tensors):
         if not isinstance(tensor, Array):
             raise TypeError(
-                f"expected Tensor as element {place} in argument 0, but got {type(tensor).__name__}"
+                f"expected Tensor as element {place} in argument 0, but got {type_name(tensor)}"
             )
     return list(tensors)
 

@@ -10,7 +10,7 @@ import numpy as np
 from tatamu import dtypes
 from tatamu.dtypes import DType
 from tatamu.functions.function import function
-from tatamu.methods.random import fill, torch_strides
+from tatamu.methods.random import fill
 from tatamu.methods.views import sizes
 from tatamu.ops.array import Array, made, wrap
 from tatamu.ops.layout import Size, contiguous_strides, ordered_like
@@ -76,12 +76,12 @@ def _can_require(dtype: DType, requires_grad: bool) -> None:
 def blank_like(x: Array, dtype: DType | None = None) -> Any:
     """A tensor of the shape and memory order of ``x``, with whatever its memory holds."""
     strides = ordered_like(x.shape, x.strides, x.shape)
-    theirs = ordered_like(x.shape, torch_strides(x), x.shape)
+    theirs = ordered_like(x.shape, x.shown_strides(), x.shape)
     # A turned view of what we laid out is made as torch has it, else what we chose stays.
     own = theirs is None and x.storage.reordered
-    tensor = blank(x.shape, dtype or x.dtype, strides if own else theirs)
-    tensor.storage.reordered = own and strides is not None
-    return tensor
+    made = blank(x.shape, dtype or x.dtype, strides if own else theirs)
+    made.storage.reordered = own and strides is not None
+    return made
 
 
 _IGNORED = ("device", "layout", "pin_memory", "names", "memory_format")

@@ -13,7 +13,7 @@ from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.resize import Resampling, resized
 from tatamu.geometry.tensorflow import same_pads, transposed_cut
-from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, fold
+from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, centring, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Window",
     "adaptive_bins",
     "apart",
+    "centring",
     "fold",
     "parameter_formula",
     "phases",

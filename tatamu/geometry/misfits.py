@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.words import AXES, compact
+from tatamu.pitfalls import hint
 
 if TYPE_CHECKING:
     from tatamu.geometry.conv import ConvSpec
@@ -112,7 +113,8 @@ def unknown_padding(padding: str) -> ArgumentError:
 def unknown_padding_mode(padding_mode: str, known: Sequence[str]) -> ArgumentError:
     names = ", ".join(map(repr, known))
     return ArgumentError(
-        f"padding_mode must be one of {{{names}}}, but got padding_mode={padding_mode!r}"
+        f"padding_mode must be one of {{{names}}}, but got padding_mode={padding_mode!r}",
+        fits=[hint("padding_holds")],
     )
 
 
@@ -145,7 +147,8 @@ def output_size(
         arithmetic=[f"{row.axis} {row.formula}" for row in axes],
         fits=[
             f"output_padding makes up for what the stride floors, at most stride − 1 = "
-            f"{compact([step - 1 for step in spec.stride])}"
+            f"{compact([step - 1 for step in spec.stride])}",
+            hint("floored"),
         ],
     )
 
@@ -172,7 +175,7 @@ def check_operands(
     _check_groups(spec.groups, weight_shape)
     channels = weight_shape[0] if spec.transposed else weight_shape[1] * spec.groups
     if batched[1] != channels:
-        raise _wrong_channels(spec, batched, weight_shape, channels)
+        raise _wrong_channels(spec, input_shape, weight_shape, channels)
     out_channels = weight_shape[1] * spec.groups if spec.transposed else weight_shape[0]
     if bias_shape is not None and bias_shape != (out_channels,):
         given = "Given transposed=1, weight" if spec.transposed else "Given weight"
@@ -188,6 +191,7 @@ def _wrong_rank(spec: ConvSpec, input_shape: Shape) -> GeometryError:
     fits = []
     if len(input_shape) == dims:
         fits.append(f"input.reshape({by((1, 1, *input_shape), ', ')}) is one input of one channel")
+        fits.append(hint("no_batch"))
     return GeometryError(
         f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {spec.name}, but got "
         f"input of size: {list(input_shape)}",
@@ -217,15 +221,23 @@ def _check_groups(groups: int, weight_shape: Shape) -> None:
 
 
 def _wrong_channels(
-    spec: ConvSpec, batched: Shape, weight_shape: Shape, channels: int
+    spec: ConvSpec, shape: Shape, weight_shape: Shape, channels: int
 ) -> GeometryError:
+    batch = len(shape) - spec.dims - 1
+    batched = shape if batch else (1, *shape)
     got = batched[1]
     given = "transposed=1" if spec.transposed else f"groups={spec.groups}"
     layer = f"Conv{spec.dims}d"
     fits = []
-    if batched[-1] == channels and min(batched[1:-1]) > channels:
-        order = by((0, spec.dims + 1, *range(1, spec.dims + 1)), ", ")
-        fits.append(f"its channels seem to come last: input.permute({order}) puts them first")
+    last = batched[-1]
+    if min(batched[1:-1]) > last and (last == channels or (spec.dims == 2 and last in (3, 4))):
+        order = (len(shape) - 1, *range(batch, len(shape) - 1))
+        named = by((0, *order) if batch else order, ", ")
+        fits.append(f"its channels seem to come last: input.permute({named}) puts them first")
+        fits.append(hint("hwc"))
+    elif channels == 1 and not batch:
+        fits.append(f"input.unsqueeze(1) makes it {got} inputs of one channel")
+        fits.append(hint("no_batch"))
     elif got > 0 and got % spec.groups == 0:
         size = f"{by((1,) * spec.dims, 'x')} " if spec.dims > 1 else ""
         fits.append(

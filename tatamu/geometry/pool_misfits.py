@@ -12,6 +12,7 @@ from typing import Literal
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.arguments import letters
 from tatamu.geometry.words import compact
+from tatamu.pitfalls import hint
 
 Kind = Literal["max", "avg"]
 Shape = tuple[int, ...]
@@ -87,7 +88,8 @@ def too_much_padding(kernel: Shape, padding: Shape, dilation: Shape, kind: Kind)
         sentence,
         fits=[
             f"padding={most} is the largest: a window in the padding alone would have nothing "
-            "to pool"
+            "to pool",
+            hint("padding_holds"),
         ],
     )
 
@@ -101,6 +103,7 @@ def wrong_rank(shape: Shape, dims: int, kind: Kind) -> GeometryError:
     return GeometryError(
         f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input",
         arithmetic=[f"the input has size {list(shape)}"],
+        fits=[hint("no_batch")] if len(shape) == dims else (),
     )
 
 
@@ -185,7 +188,8 @@ def wrong_adaptive_rank(shape: Shape, dims: int, kind: Kind) -> GeometryError:
         return _too_few_for_one(shape, name)
     colon = ":" if kind == "max" else ""
     return GeometryError(
-        f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{colon} {list(shape)}"
+        f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{colon} {list(shape)}",
+        fits=[hint("no_batch")] if len(shape) == dims else (),
     )
 
 

@@ -13,7 +13,7 @@ from tatamu.errors import ArgumentError
 from tatamu.geometry import words
 from tatamu.geometry.words import Lang
 
-__all__ = ["Axis", "LeftOver", "Window", "adaptive_bins", "fold"]
+__all__ = ["Axis", "LeftOver", "Window", "adaptive_bins", "centring", "fold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,3 +358,12 @@ def adaptive_bins(size: int, out: int) -> list[tuple[int, int]]:
     [(0, 3), (2, 5), (4, 7)]
     """
     return [(o * size // out, -(-(o + 1) * size // out)) for o in range(out)]
+
+
+def centring(kernel: int, dilation: int = 1) -> int:
+    """The padding on either side that keeps a size at stride 1, for a kernel with a middle tap.
+
+    >>> centring(3), centring(5, dilation=2), Window(5, pad=(4, 4), dilation=2).out(7)
+    (1, 4, 7)
+    """
+    return (kernel - 1) // 2 * dilation

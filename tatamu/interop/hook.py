@@ -58,6 +58,8 @@ def make_namespace(name: str, reach: Callable[[str], ModuleType]) -> Namespace:
         extras.update(_layers(name))
     made = Namespace(name, importlib.import_module(module) if module else None, extras, reach)
     _name_classes_beside(name, made)
+    if name.startswith("torchvision"):
+        _name_classes_of_vision()
     return made
 
 
@@ -157,6 +159,17 @@ def _name_classes() -> None:
         module = sys.modules.get(names.source(name) or "")
         if module is not None:
             _name_classes_beside(name, module)
+    _name_classes_of_vision()
+
+
+def _name_classes_of_vision() -> None:
+    """Classes of models and blocks lie where torchvision has them: in modules of the same names."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("tatamu.vision.models.", "tatamu.vision.ops.")):
+            path = name.replace("tatamu.vision", "torchvision", 1)
+            for key, kind in list(vars(module).items()):
+                if getattr(kind, "__module__", None) == name:
+                    _name_class(kind, f"{path}.{key}")
 
 
 def _name_classes_beside(name: str, module: ModuleType) -> None:

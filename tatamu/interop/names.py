@@ -67,16 +67,45 @@ SOURCES: dict[str, str] = {
     "torchsummary.torchsummary": "tatamu.summary.older",
     "torchvision": "tatamu.vision",
     "torchvision.datasets": "tatamu.vision.datasets",
+    "torchvision.datasets.folder": "tatamu.vision.datasets.folder",
+    "torchvision.datasets.mnist": "tatamu.vision.datasets.mnist",
+    "torchvision.datasets.utils": "tatamu.vision.datasets.utils",
+    "torchvision.datasets.vision": "tatamu.vision.datasets.vision",
     "torchvision.io": "tatamu.vision.io",
     "torchvision.models": "tatamu.vision.models",
     "torchvision.ops": "tatamu.vision.ops",
+    "torchvision.ops.misc": "tatamu.vision.ops.misc",
+    "torchvision.ops.stochastic_depth": "tatamu.vision.ops.stochastic_depth",
     "torchvision.transforms": "tatamu.vision.transforms",
-    "torchvision.transforms.functional": "tatamu.vision.transforms",
-    "torchvision.transforms.v2": "tatamu.vision.transforms",
-    "torchvision.transforms.v2.functional": "tatamu.vision.transforms",
+    "torchvision.transforms.autoaugment": "tatamu.vision.transforms.autoaugment",
+    "torchvision.transforms.functional": "tatamu.vision.transforms.functional",
+    "torchvision.transforms.transforms": "tatamu.vision.transforms",
+    "torchvision.transforms.v2": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._augment": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._auto_augment": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._color": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._container": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._deprecated": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._geometry": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._misc": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._transform": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2._type_conversion": "tatamu.vision.transforms.v2",
+    "torchvision.transforms.v2.functional": "tatamu.vision.transforms.v2.functional",
+    "torchvision.tv_tensors": "tatamu.vision.tv_tensors",
     "torchvision.utils": "tatamu.vision.utils",
 }
 """A name and the module whose names it has."""
+
+_FAMILIES = (
+    "_api", "_utils", "alexnet", "convnext", "densenet", "detection", "efficientnet", "googlenet",
+    "inception", "mnasnet", "mobilenet", "mobilenetv2", "mobilenetv3", "optical_flow",
+    "quantization", "regnet", "resnet", "segmentation", "shufflenetv2", "squeezenet",
+    "swin_transformer", "vgg", "video", "vision_transformer",
+)  # fmt: skip
+SOURCES.update(
+    (f"torchvision.models.{family}", f"tatamu.vision.models.{family}") for family in _FAMILIES
+)
+SOURCES["torchvision.transforms._presets"] = "tatamu.vision.presets"
 
 _KERAS = (
     "activations", "backend", "callbacks", "initializers", "layers", "losses", "metrics", "models",

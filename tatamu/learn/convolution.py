@@ -37,7 +37,15 @@ ENTRIES = (
                 "（ストライド 1 のとき）。'valid' は 0",
             ),
         },
-        pitfalls=("floored", "padding_holds", "hwc", "no_batch", "correlation"),
+        pitfalls=(
+            "floored",
+            "padding_holds",
+            "hwc",
+            "no_batch",
+            "numpy_float64",
+            "picture_bytes",
+            "correlation",
+        ),
         example="""\
 conv = nn.Conv2d(1, 1, kernel_size=2, bias=False)
 conv.weight.data = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])

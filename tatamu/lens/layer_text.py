@@ -119,6 +119,15 @@ def layer_names() -> list[str]:
     return names
 
 
+def transform_names() -> list[str]:
+    """The names of the transforms that a text may use: of one picture, by literal values."""
+    from tatamu.vision import transforms
+
+    others = {"Compose", "Lambda", "RandomApply", "RandomChoice", "RandomOrder", "functional"}
+    others |= {"AutoAugmentPolicy", "InterpolationMode", "LinearTransformation"}
+    return [name for name in transforms.__all__ if name not in others]
+
+
 def _pictures(layer: type[Module]) -> bool:
     """Whether a layer takes a picture, and that alone: no sequence, volume or second tensor."""
     needed = inspect.signature(layer.forward).parameters.values()
@@ -149,7 +158,30 @@ def build(call: LayerCall) -> Module:
     Raises `LookError` for an unknown name (with the closest match), wrong arguments (with the
     accepted ones), values the layer refuses and weights that would not fit in memory.
     """
-    factory = _factory(call)
+    built: Module = _made(call, _factory(call))
+    return built
+
+
+def infers(call: LayerCall) -> bool:
+    """Whether `_` stands among the arguments.
+
+    >>> infers(parse_layers("Conv2d(_, 8, 3)")[0])
+    True
+    """
+    return any(value is _Infer for value in (*call.args, *(value for _, value in call.kwargs)))
+
+
+def make(call: LayerCall, module: Any, names: list[str]) -> Any:
+    """What a text's name means in a module, made of its arguments; `names` are those allowed.
+
+    Raises `LookError` as `build` does.
+    """
+    if call.name not in names:
+        _unknown(call.name, names)
+    return _made(call, getattr(module, call.name))
+
+
+def _made(call: LayerCall, factory: Callable[..., Any]) -> Any:
     signature = inspect.signature(factory)
     kwargs = dict(call.kwargs)
     try:
@@ -171,13 +203,19 @@ def _factory(call: LayerCall) -> Callable[..., Module]:
 
     names = layer_names()
     if call.name not in names:
-        folded = {name.lower(): name for name in names}
-        close = difflib.get_close_matches(call.name.lower(), folded, n=1, cutoff=0.5)
-        if close:
-            raise LookError("layers.unknown_close", name=call.name, close=folded[close[0]])
-        raise LookError("layers.unknown", name=call.name, names=", ".join(names))
+        if call.name in transform_names():
+            raise LookError("layers.transform", name=call.name)
+        _unknown(call.name, names)
     factory: Callable[..., Module] = getattr(nn, call.name)
     return factory
+
+
+def _unknown(name: str, names: list[str]) -> NoReturn:
+    folded = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    if close:
+        raise LookError("layers.unknown_close", name=name, close=folded[close[0]])
+    raise LookError("layers.unknown", name=name, names=", ".join(names))
 
 
 def _parse(plain: str) -> ast.expr:
@@ -209,7 +247,7 @@ def _call(node: ast.expr, text: str) -> LayerCall:
 
 def _name(node: ast.expr, text: str) -> str:
     dotted = ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
-    name = dotted.removeprefix("torch.").removeprefix("nn.")
+    name = dotted.removeprefix("torch.").removeprefix("nn.").removeprefix("transforms.")
     if not name.isidentifier() or name == INFER:
         _refuse(node, text)
     return name

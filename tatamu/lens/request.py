@@ -63,7 +63,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 
     _check_options(request)
     calls = parse_layers(request.layers) if request.layers is not None else None
-    source = _source(request, tell)
+    source = read_source(request, tell)
     channels = source.values.shape[0]
     given = _given_weights(request, channels, calls is None)
     tatamu.manual_seed(request.seed)
@@ -105,7 +105,8 @@ def _check_options(request: Request) -> None:
         raise LookError("options.bias")
 
 
-def _source(request: Request, tell: Tell) -> Source:
+def read_source(request: Request, tell: Tell) -> Source:
+    """What goes in: the photo, or the typed numbers."""
     if request.input is not None:
         values = parse_matrix(request.input, "--input")
         digest = hashlib.sha256(values.tobytes()).hexdigest()
@@ -121,7 +122,7 @@ def _source(request: Request, tell: Tell) -> Source:
 
 
 def _photo_values(photo: Photo) -> tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    from tatamu.vision.transforms import to_tensor
+    from tatamu.vision.transforms.functional import to_tensor
 
     pixels = np.array(photo.image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)

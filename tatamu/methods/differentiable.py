@@ -189,6 +189,15 @@ class Differentiable(Array):
         return self.storage.inference
 
     @property
+    def _base(self) -> Array | None:
+        """The tensor whose memory this one views; None if it is no view."""
+        return self.base
+
+    def _is_view(self) -> bool:
+        """Whether the memory is another tensor's."""
+        return self.base is not None
+
+    @property
     def _version(self) -> int:
         if self.storage.inference:
             raise RuntimeError("Inference tensors do not track version counter.")

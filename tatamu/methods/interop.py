@@ -67,7 +67,9 @@ class Interop(Array):
         found = np.asarray(array)
         if found.dtype == np.bool_:
             found = found.astype(np.uint8)
-        return wrap(found, dtypes.from_numpy_dtype(found.dtype))
+        out = wrap(found, dtypes.from_numpy_dtype(found.dtype))
+        out.storage.reordered = False  # NumPy was asked for this order
+        return out
 
     def __dlpack__(
         self,

@@ -13,11 +13,10 @@ from tatamu.dtypes import DType
 from tatamu.ops.array import Array, Numpy, local, wrap
 from tatamu.ops.cast import overwrite
 from tatamu.ops.inplace import check_writable, write
-from tatamu.ops.layout import Ints, contiguous_strides, is_contiguous
 from tatamu.random import default_generator, draws
 from tatamu.random.generator import Generator
 
-__all__ = ["Random", "fill", "torch_strides"]
+__all__ = ["Random", "fill"]
 
 _DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 _LARGEST = {
@@ -28,48 +27,23 @@ _LARGEST = {
 }
 
 
-def torch_strides(x: Array) -> Ints:
-    """How torch would have laid ``x`` out: where we chose another order than C, torch has C order.
-
-    An axis of a view steps as far as it does along an axis of what it is a view of.
-    """
-    if not x.storage.reordered:
-        return x.strides
-    whole = x if x.base is None else x.base
-    plain = zip(whole.shape, whole.strides, contiguous_strides(whole.shape), strict=True)
-    axes = [(stride, there) for n, stride, there in plain if n > 1]
-
-    def stepping(stride: int) -> int:
-        """The stride in torch of an axis that runs along the one of the next smaller stride."""
-        below = [pair for pair in axes if pair[0] <= stride]
-        own, there = max(below) if below else (1, 1)
-        return stride // own * there
-
-    return tuple([stepping(stride) for stride in x.strides])
-
-
 def _axes(x: Array) -> list[int]:
-    """The axes, in torch from the slowest to the fastest: the order numbers are drawn in."""
-    strides = torch_strides(x)
+    """The axes from the slowest in memory to the fastest: the order numbers are drawn in."""
+    strides = x.shown_strides()
     return sorted(range(len(x.shape)), key=lambda axis: -strides[axis])
 
 
-def _in_order(x: Array) -> bool:
-    """Whether torch's memory would hold the elements in C order without gaps."""
-    return is_contiguous(x.shape, torch_strides(x), contiguous_strides(x.shape))
-
-
 def fill(x: Array, draw: Callable[[int], Numpy]) -> None:
-    """Overwrite ``x`` with what ``draw`` gives for its elements, in the order of torch's memory."""
+    """Overwrite ``x`` with what ``draw`` gives for its number of elements, in memory order."""
     check_writable(x)
     count = x.shape.numel()
     if count == 0:
         return
     values = dtypes.narrow(_computed(draw(count), x.dtype), x.dtype)
-    if _in_order(x):
+    axes = _axes(x)
+    if axes == sorted(axes):
         shaped = values.reshape(x.shape)
     else:
-        axes = _axes(x)
         shaped = values.reshape([x.shape[axis] for axis in axes]).transpose(np.argsort(axes))
     if local.grad and x._requires_grad:
         write(overwrite, None, x, wrap(shaped, x.dtype))
@@ -176,7 +150,7 @@ class Random(Array):
         source = generator or default_generator
 
         def draw(count: int) -> Numpy:
-            if count >= 16 and _in_order(self):
+            if count >= 16 and self.is_contiguous():  # type: ignore[attr-defined]
                 return draws.long_normal(source, count, self.dtype, middle, deviation)
             return draws.normal(source, count, middle, deviation)
 

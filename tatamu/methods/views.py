@@ -12,9 +12,18 @@ from tatamu import naming
 from tatamu.dtypes import DType
 from tatamu.methods.indexing import seen_at
 from tatamu.ops.array import Array
+from tatamu.ops.common import interned
 from tatamu.ops.expand import expand
 from tatamu.ops.index import unsqueeze
-from tatamu.ops.layout import Ints, Size, channels_last_strides, reshaped, wrap_dim
+from tatamu.ops.layout import (
+    Ints,
+    Size,
+    channels_last_strides,
+    contiguous_strides,
+    is_contiguous,
+    reshaped,
+    wrap_dim,
+)
 from tatamu.ops.op import Op, apply, view, view_kind
 from tatamu.ops.permute import permute, t, transpose
 from tatamu.ops.reshape import (
@@ -23,7 +32,6 @@ from tatamu.ops.reshape import (
     clone,
     reshape,
     reshape_view,
-    with_strides,
 )
 
 __all__ = [
@@ -103,8 +111,12 @@ class Views(Array):
         return prod(self.shape)
 
     def stride(self, dim: int | None = None) -> Any:
-        """How many elements apart neighbours lie, along every axis or one."""
-        return self.strides if dim is None else self.strides[wrap_dim(dim, len(self.shape))]
+        """How many elements apart neighbours lie, along every axis or one.
+
+        Outputs of operations count as lying in C order, as torch's do, in whatever order they lie.
+        """
+        strides = self.shown_strides()
+        return strides if dim is None else strides[wrap_dim(dim, len(self.shape))]
 
     def storage_offset(self) -> int:
         """How many elements into its storage the tensor begins."""
@@ -122,25 +134,30 @@ class Views(Array):
         >>> x.stride(), x.is_contiguous(), x.is_contiguous(memory_format=tatamu.channels_last)
         ((48, 1, 12, 3), False, True)
         """
+        wanted = contiguous_strides
         if memory_format is channels_last:
-            return len(self.shape) == 4 and self.channels_last()
-        return self.in_order()
+            if len(self.shape) != 4:
+                return False
+            wanted = channels_last_strides
+        return is_contiguous(self.shape, self.shown_strides(), wanted(self.shape))
 
     def contiguous(self, memory_format: MemoryFormat = contiguous_format) -> Self:
         """The tensor itself if it lies so, else a copy that does.
 
         Raises RuntimeError for channels_last of anything but four axes.
         """
+        if memory_format is not channels_last:
+            # A turned view of what we laid out may lie in C order where torch's does not.
+            plain = self.in_order() and self.is_contiguous()
+            return self if plain else apply(clone, None, self)
         if self.is_contiguous(memory_format):
             return self
-        if memory_format is not channels_last:
-            return apply(clone, None, self)
         if len(self.shape) != 4:
             raise RuntimeError(
                 "required rank 4 tensor to use channels_last format\n"
                 f"  the tensor has {len(self.shape)} axes: {list(self.shape)}"
             )
-        copy = with_strides(self, channels_last_strides(self.shape))
+        copy = apply(clone, interned(channels_last_strides(self.shape)), self)
         copy.storage.reordered = False  # the user chose this layout, and knows
         return copy
 
@@ -255,6 +272,8 @@ class Views(Array):
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
         if rank == 0:
             return self.reshape(1)
+        if start == end:
+            return self
         shape = self.shape
         return self.reshape(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
 
@@ -399,7 +418,8 @@ class Views(Array):
                 f"size={wanted}): the number of sizes provided ({len(wanted)}) "
                 f"must be greater or equal to the number of dimensions in the tensor ({len(own)})"
             )
-        for axis, n in enumerate(own, new):
+        for axis in reversed(range(new, len(wanted))):
+            n = own[axis - new]
             if wanted[axis] == -1:
                 wanted[axis] = n
             elif n not in (1, wanted[axis]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import numpy as np
 
@@ -33,6 +34,7 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
+    "skipped",
     "sparse",
     "sparse_",
     "trunc_normal_",
@@ -44,6 +46,8 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+P = ParamSpec("P")
 
 _LINEAR = {
     "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
@@ -100,7 +104,42 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
-@no_grad()
+_skipping = False
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Within the block tensors are not filled: for models whose values are to be loaded.
+
+    No random number is drawn, and memory holds what it held. Large models are made in an instant.
+
+    >>> from tatamu import nn
+    >>> with skipped():
+    ...     layer = nn.Linear(20_000, 20_000)
+    """
+    global _skipping
+    before, _skipping = _skipping, True
+    try:
+        yield
+    finally:
+        _skipping = before
+
+
+def _filling(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Nothing of it is for the gradient, and nothing is done where it is skipped."""
+
+    @functools.wraps(function)
+    def fill(*args: P.args, **options: P.kwargs) -> Tensor:
+        if _skipping:
+            kept: Any = args[0] if args else options["tensor"]
+            return cast("Tensor", kept)
+        with no_grad():
+            return function(*args, **options)
+
+    return fill
+
+
+@_filling
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -108,7 +147,7 @@ def uniform_(
     return tensor.uniform_(a, b, generator=generator)
 
 
-@no_grad()
+@_filling
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -121,7 +160,7 @@ def _normal_share(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
-@no_grad()
+@_filling
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -189,7 +228,7 @@ def _replace(tensor: Tensor, where: Any, source: Tensor) -> None:
     tensor.storage.touch()
 
 
-@no_grad()
+@_filling
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One number everywhere."""
     return tensor.fill_(val)
@@ -200,13 +239,13 @@ def ones_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 1.0)
 
 
-@no_grad()
+@_filling
 def zeros_(tensor: Tensor) -> Tensor:
     """Zeros."""
     return tensor.zero_()
 
 
-@no_grad()
+@_filling
 def eye_(tensor: Tensor) -> Tensor:
     """Ones on the diagonal of a matrix, zeros elsewhere: a Linear that passes its inputs on.
 
@@ -220,7 +259,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
-@no_grad()
+@_filling
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight that passes its channels on: one 1 in the middle of each kernel.
 
@@ -298,7 +337,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(fan), generator)
 
 
-@no_grad()
+@_filling
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Rows, or columns if there are more of them, that are at right angles and of length ``gain``.
 
@@ -321,7 +360,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return tensor.mul_(gain)
 
 
-@no_grad()
+@_filling
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:

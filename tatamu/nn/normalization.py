@@ -14,6 +14,7 @@ from tatamu.nn import functional as F
 from tatamu.nn import init
 from tatamu.nn.module import Module
 from tatamu.nn.parameter import Parameter
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -107,6 +108,7 @@ class _Channels(_Affine):
             raise ArgumentError(
                 f"expected {wanted} input (got {len(input.shape)}D input)",
                 arithmetic=[f"the input is {list(input.shape)}"],
+                fits=[hint("no_batch")] if len(input.shape) == self.ranks[-1] - 1 else (),
             )
 
     def _load_from_state_dict(

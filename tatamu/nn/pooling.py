@@ -8,6 +8,7 @@ from typing import Any
 from tatamu.nn import functional as F
 from tatamu.nn.functional import Ints
 from tatamu.nn.module import Module
+from tatamu.pitfalls import explained
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -131,6 +132,7 @@ class MaxUnpool1d(_MaxUnpool):
     def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0) -> None:
         super().__init__(1, kernel_size, stride, padding)
 
+    @explained("unpool_zeros")
     def forward(
         self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
     ) -> Tensor:
@@ -149,6 +151,7 @@ class MaxUnpool2d(_MaxUnpool):
     def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0) -> None:
         super().__init__(2, kernel_size, stride, padding)
 
+    @explained("unpool_zeros")
     def forward(
         self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
     ) -> Tensor:
@@ -167,6 +170,7 @@ class MaxUnpool3d(_MaxUnpool):
     def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0) -> None:
         super().__init__(3, kernel_size, stride, padding)
 
+    @explained("unpool_zeros")
     def forward(
         self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
     ) -> Tensor:
@@ -267,6 +271,7 @@ class AvgPool3d(_AvgPool):
 
 
 class _LPPool(Module):
+    @explained("norm_type")
     def __init__(
         self,
         norm_type: float,

@@ -21,6 +21,7 @@ from tatamu.ops.hooks import Notes, RemovableHandle
 from tatamu.ops.layout import (
     Ints,
     Size,
+    as_if_in_order,
     channels_innermost_strides,
     channels_last_strides,
     contiguous_strides,
@@ -154,6 +155,17 @@ class Array:
         """Where the first element lies."""
         return self.storage.address + self.offset * self.dtype.itemsize
 
+    def shown_strides(self) -> Ints:
+        """The strides that torch would have.
+
+        Where an operation chose another order for its output than C order, those of C order.
+        """
+        if not self.storage.reordered or 0 in self.shape:
+            return self.strides
+        root = self if self.base is None else self.base
+        offset = self.offset - root.offset
+        return as_if_in_order(self.shape, self.strides, offset, root.shape, root.strides)
+
     def in_order(self) -> bool:
         """Whether the elements lie in C order without gaps."""
         return is_contiguous(self.shape, self.strides, contiguous_strides(self.shape))
@@ -205,7 +217,9 @@ def wrap(array: Numpy, dtype: DType) -> Array:
     else:
         strides = contiguous_strides(shape)
     storage = Storage.adopt(array)
-    storage.reordered = not array.flags.c_contiguous
+    # Such a result follows an output that an operation laid out so.
+    if len(shape) > 2 and not array.flags.c_contiguous:
+        storage.reordered = strides == channels_innermost_strides(shape)
     return made.type(storage, 0, shape, strides, dtype, array)
 
 

@@ -58,7 +58,9 @@ def _overwrite_shape(call: Call) -> tuple[Out, ...]:
         raise RuntimeError(
             f"output with shape {list(x)} doesn't match the broadcast shape {list(source)}"
         )
-    for axis, n in enumerate(source, len(x) - len(source)):
+    new = len(x) - len(source)
+    for axis in reversed(range(new, len(x))):
+        n = source[axis - new]
         if n not in (1, x[axis]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({x[axis]}) must match the existing size ({n}) "

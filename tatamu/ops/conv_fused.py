@@ -125,6 +125,7 @@ conv_fused = Op(
     name="conv_fused",
     title="ConvolutionFused",
     shape=_shape,
+    reorders=True,
     reference=_reference,
     vjp=None,
     saves=NOTHING,

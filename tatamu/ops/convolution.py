@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tatamu.dtypes import int64
 from tatamu.geometry import ConvSpec
 from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, moved_bytes
@@ -34,6 +35,7 @@ from tatamu.ops.layout import Ints, channels_innermost_strides
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply, registry
 from tatamu.ops.pad import Pad, pad_op
 from tatamu.ops.winograd_grad_runner import WinogradGradKernel
+from tatamu.pitfalls import of_numbers
 
 __all__ = [
     "ConvGrad",
@@ -69,15 +71,23 @@ def _channels_last(shape: Ints, call: Call) -> tuple[Out, ...]:
 def _shape(call: Call) -> tuple[Out, ...]:
     x, w = call.dtype(0), call.dtype(1)
     bias = call.shapes[2] if len(call.shapes) == 3 else None
-    if bias is not None and call.dtype(2) is not x:
+    transposed = call.attrs.transposed
+    if transposed and not (x.is_floating_point or x is int64):
+        flat = max(call.attrs.dims, 2)  # torch runs one axis as a picture of height 1
+        raise NotImplementedError(
+            f"\"slow_conv_transpose{flat}d_out_cpu\" not implemented for '{x.legacy_name}'\n"
+            f"  input.to({w}) makes it fit the weight{of_numbers(x.name, w.name)}"
+        )
+    if not transposed and bias is not None and call.dtype(2) is not x:
         raise RuntimeError(
             f"Input type ({x.c_name}) and bias type ({call.dtype(2).c_name}) should be the same\n"
-            f"  input.to({call.dtype(2)}) makes them so"
+            f"  input.to({call.dtype(2)}) makes them so{of_numbers(x.name, w.name)}"
         )
     if x is not w:
         raise RuntimeError(
             f"expected scalar type {x.legacy_name} but found {w.legacy_name}\n"
             f"  the input is {x}, the weight {w}: input.to({w}) makes them alike"
+            + of_numbers(x.name, w.name)
         )
     shape = call.attrs.out_shape(call.shape(0), call.shape(1), bias)
     return _channels_last(shape, call)
@@ -354,6 +364,7 @@ convolution = Op(
     name="convolution",
     title="Convolution",
     shape=_shape,
+    reorders=True,
     reference=_reference,
     vjp=_vjp,
     saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
@@ -368,6 +379,7 @@ conv_transpose = Op(
     name="conv_transpose",
     title="Convolution",
     shape=_shape,
+    reorders=True,
     reference=_transpose_reference,
     vjp=_transpose_vjp,
     saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),
@@ -382,6 +394,7 @@ conv_input_grad = Op(
     name="conv_input_grad",
     title="ConvolutionInputGrad",
     shape=_input_grad_shape,
+    reorders=True,
     reference=_input_grad_reference,
     vjp=_input_grad_vjp,
     saves=Saves(inputs=((1, 0), (0, 1)), outputs=()),

@@ -82,8 +82,14 @@ sum_ = Op(
 
 
 def expand(x: T, shape: Ints) -> T:
-    """``x`` broadcast to ``shape`` with strides of 0."""
-    return view(expand_view, shape, x)
+    """``x`` broadcast to ``shape`` with strides of 0; axes that keep their extent keep theirs."""
+    out = view(expand_view, shape, x)
+    if 1 in shape and 1 in x.shape:  # NumPy gives every axis of extent 1 a stride of 0
+        new = len(shape) - len(x.shape)
+        kept = zip(shape[new:], x.shape, x.strides, out.strides[new:], strict=True)
+        out.strides = out.strides[:new] + tuple([a if n == m else b for n, m, a, b in kept])
+        out._array = None
+    return out
 
 
 expand_view = Op(

@@ -21,6 +21,7 @@ from tatamu.ops.op import Call, Op, apply, planned, record
 from tatamu.ops.reshape import clone
 from tatamu.ops.saving import edge, places_of
 from tatamu.ops.strided import Geometry, as_strided, as_strided_scatter
+from tatamu.pitfalls import hint
 from tatamu.runtime.storage import mode
 
 __all__ = ["check_leaf", "check_writable", "refresh", "write"]
@@ -80,7 +81,7 @@ def check_writable(x: Array, wanted: bool = False) -> None:
     if _of_leaf(x) or (root is not None and root._requires_grad and root.node is None):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            "\n  write to it inside `with no_grad():`, as optimizers do"
+            f"\n  {hint('leaf_inplace')}"
         )
 
 
@@ -90,7 +91,7 @@ def check_leaf(x: Array) -> None:
         kind = "a leaf" if x.base is None else "a view of a leaf"
         raise RuntimeError(
             f"{kind} Variable that requires grad is being used in an in-place operation.\n"
-            "  write to it inside `with no_grad():`, as optimizers do"
+            f"  {hint('leaf_inplace')}"
         )
 
 

@@ -15,7 +15,7 @@ from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import moved_bytes, none
 from tatamu.ops.elementwise import FEWEST
 from tatamu.ops.index import index, select
-from tatamu.ops.layout import Ints, channels_last_strides, contiguous_strides
+from tatamu.ops.layout import Ints, channels_last_strides, contiguous_strides, off_by_one
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Sample, view
 from tatamu.ops.planned import refusal, target
 
@@ -57,6 +57,7 @@ def _cat_shape(call: Call) -> tuple[Out, ...]:
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {n} "
                     f"but got size {m} for tensor number {place} in the list.\n"
                     f"  tensor 0 has shape {list(first)}, tensor {place} has {list(shape)}"
+                    + off_by_one(first, shape)
                 )
     total = sum(shape[axis] for shape in shapes)
     out = (*first[:axis], total, *first[axis + 1 :])

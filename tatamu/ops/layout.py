@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, SupportsIndex, overload
 
 from tatamu import naming
+from tatamu.pitfalls import hint
 
 __all__ = [
     "Size",
@@ -169,6 +170,53 @@ def axis_order(shape: Ints, strides: Ints) -> Ints | None:
     return tuple([axis if n == 1 else next(counted) for axis, n in enumerate(shape)])
 
 
+def out_of_order(shape: Ints, strides: Ints) -> bool:
+    """Whether elements lie in another order than C's, or with gaps."""
+    return not is_contiguous(shape, strides, contiguous_strides(shape))
+
+
+def is_channels_last(shape: Ints, strides: Ints) -> bool:
+    """Whether elements lie channels-last (four or five axes), and not in C order as well."""
+    return (
+        len(shape) in (4, 5)
+        and is_contiguous(shape, strides, channels_last_strides(shape))
+        and out_of_order(shape, strides)
+    )
+
+
+def as_if_in_order(shape: Ints, strides: Ints, offset: int, whole: Ints, steps: Ints) -> Ints:
+    """The strides of a view of a tensor of shape ``whole``, as if that tensor lay in C order.
+
+    Really it lies without gaps with strides ``steps``; the view begins ``offset`` into it. Here
+    is channel 1 of (2, 3, 4) with the channels innermost:
+
+    >>> as_if_in_order((2, 4), (12, 3), 1, (2, 3, 4), (12, 1, 3))
+    (12, 1)
+    """
+    wanted = contiguous_strides(whole)
+    if shape == whole and strides == steps:
+        return wanted
+    slowest_first = sorted(range(len(whole)), key=lambda axis: (-steps[axis], axis))
+
+    def place(at: int) -> int:
+        found = 0
+        for axis in slowest_first:
+            if whole[axis] != 1:
+                number, at = divmod(at, steps[axis])
+                found += number * wanted[axis]
+        return found
+
+    start = place(offset)
+    of_axes = {step: want for n, step, want in zip(whole, steps, wanted, strict=True) if n == 1}
+    of_axes = {**dict(zip(steps, wanted, strict=True)), **of_axes}
+    return tuple(
+        [
+            of_axes.get(step, step) if n == 1 else place(offset + step) - start
+            for n, step in zip(shape, strides, strict=True)
+        ]
+    )
+
+
 def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
     """Strides for ``out`` that order its axes as ``strides`` order those of ``shape``.
 
@@ -183,30 +231,6 @@ def ordered_like(shape: Ints, strides: Ints, out: Ints) -> Ints | None:
         return channels_last_strides(out)  # also where an axis of one makes it one of many orders
     order = axis_order(shape, strides)
     return None if order is None else dense_strides(out, reversed(order))
-
-
-def followed(
-    shapes: tuple[Ints | None, ...],
-    strides: tuple[Ints | None, ...],
-    out: Ints,
-    wanted: Ints | None,
-) -> Ints:
-    """Which operands have the order, other than C order, that ``wanted`` gives a result.
-
-    >>> followed(((1, 3, 4, 5), (3,)), ((60, 1, 15, 3), (1,)), (1, 3, 4, 5), (60, 1, 15, 3))
-    (0,)
-    """
-    if wanted is None:
-        return ()
-    operands = enumerate(zip(shapes, strides, strict=True))
-    return tuple(
-        [
-            index
-            for index, (shape, own) in operands
-            if shape is not None and own is not None and len(shape) == len(out)
-            if ordered_like(shape, own, out) == wanted
-        ]
-    )
 
 
 @lru_cache(maxsize=4096)
@@ -285,6 +309,13 @@ def wrap_dim(dim: int, rank: int) -> int:
     return dim % span
 
 
+def off_by_one(a: Ints, b: Ints) -> str:
+    """A line on rounding down where feature maps of two sizes meet, as skip connections do."""
+    pairs = [(m, n) for m, n in zip(a, b, strict=False) if m != n]
+    near = all(abs(m - n) == 1 for m, n in pairs) and a[:2] == b[:2]
+    return f"\n  {hint('floored')}" if near and len(a) == len(b) >= 3 else ""
+
+
 def broadcast_shapes(a: Ints, b: Ints) -> Ints:
     """The shape that two operands share, by NumPy's and torch's rule.
 
@@ -296,13 +327,14 @@ def broadcast_shapes(a: Ints, b: Ints) -> Ints:
     rank = max(len(a), len(b))
     left = (1,) * (rank - len(a)) + a
     right = (1,) * (rank - len(b)) + b
-    for axis, (m, n) in enumerate(zip(left, right, strict=True)):
+    for axis in reversed(range(rank)):  # as torch compares them
+        m, n = left[axis], right[axis]
         if m != n and 1 not in (m, n):
             raise RuntimeError(
                 f"The size of tensor a ({m}) must match the size of tensor b ({n}) "
                 f"at non-singleton dimension {axis}\n"
                 f"  a is {list(a)}, b is {list(b)}: counted from the right, two sizes must be "
-                "equal or one of them 1"
+                "equal or one of them 1" + off_by_one(a, b)
             )
     return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
 

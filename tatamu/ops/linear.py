@@ -21,6 +21,7 @@ from tatamu.ops.matmul import matmul_op
 from tatamu.ops.op import Call, Op, Out, Sample, Saves, apply
 from tatamu.ops.permute import permute
 from tatamu.ops.product_kernels import LINEAR
+from tatamu.pitfalls import hint, of_numbers
 
 __all__ = ["linear", "linear_without_bias", "misfit"]
 
@@ -29,16 +30,18 @@ def misfit(x: Ints, w: Ints) -> GeometryError:
     """What to raise for an input whose rows are not as long as the weight's."""
     rows, had, wanted = prod(x[:-1]), x[-1], w[1]
     fits = [f"in_features={had} would accept this input"]
+    lesson = hint("flatten_size")
     if len(x) > 2 and prod(x[1:]) == wanted:
         fits.insert(0, f"input.flatten(1), or nn.Flatten() in front, makes rows of {wanted}")
     elif prod(x) == wanted:
         fits.insert(0, f"input.flatten() makes one row of {wanted}")
+        lesson = hint("no_batch")
     return GeometryError(
         f"mat1 and mat2 shapes cannot be multiplied ({rows}x{had} and {wanted}x{w[0]})",
         arithmetic=[
             f"the input {list(x)} has rows of {had} numbers; the weight {list(w)} takes {wanted}"
         ],
-        fits=fits,
+        fits=[*fits, lesson],
     )
 
 
@@ -55,7 +58,10 @@ def _check_dtypes(call: Call) -> None:
             f"{name} and mat2 must have the same dtype, but got "
             f"{other.legacy_name} and {w.legacy_name}"
         )
-    raise RuntimeError(f"{sentence}\n  the input is {x}, the weight {w}, the bias {bias}")
+    raise RuntimeError(
+        f"{sentence}\n  the input is {x}, the weight {w}, the bias {bias}: "
+        f"input.to({w}) makes them alike{of_numbers(x.name, w.name)}"
+    )
 
 
 def _shape(call: Call) -> tuple[Out, ...]:

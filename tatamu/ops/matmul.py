@@ -19,6 +19,7 @@ from tatamu.ops.op import Call, Op, Out, Sample, Saves
 from tatamu.ops.permute import permute
 from tatamu.ops.product_kernels import PRODUCTS
 from tatamu.ops.reshape import reshape
+from tatamu.pitfalls import of_numbers
 
 __all__ = ["bmm_op", "check_vectors", "matmul", "matmul_op", "multiplied"]
 
@@ -41,7 +42,8 @@ def _shape(call: Call) -> tuple[Out, ...]:
                 "expected m1 and m2 to have the same dtype, but got: "
                 f"{first.c_name} != {second.c_name}"
             )
-        raise RuntimeError(f"{sentence}\n  .to({second}) on the first makes them alike")
+        lesson = of_numbers(first.name, second.name) or of_numbers(second.name, first.name)
+        raise RuntimeError(f"{sentence}\n  .to({second}) on the first makes them alike{lesson}")
     leading = broadcast_shapes(a[:-2], b[:-2])
     return (Out((*leading, a[-2], b[-1]), result_type(call)),)
 

@@ -21,7 +21,7 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Node, Numpy, Packed, detached, local, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, followed, sized
+from tatamu.ops.layout import Ints, Size, contiguous_strides, is_channels_last, out_of_order, sized
 from tatamu.ops.saving import edge, kept_version, packed, places_of
 from tatamu.runtime.storage import Storage, mode
 
@@ -146,8 +146,9 @@ class Sample(NamedTuple):
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Op:
     """All there is to know about one operation. Nothing can be forgotten: only ``differentiable``,
-    how many outputs (the first so many) are in the graph, has a default, and ``listed``, the order
-    of the inputs in torch's ``next_functions``, if it is another.
+    how many outputs (the first so many) are in the graph, ``reorders``, whether it lays its output
+    out in another order than torch would (of its own accord), and ``listed``, the order of the
+    inputs in torch's ``next_functions`` if it is another, have defaults.
 
     ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
     NumPy, obviously right, in the dtype it is given. ``vjp(node, *gradients)`` takes a gradient
@@ -169,6 +170,7 @@ class Op:
     samples: Callable[[np.random.Generator], Iterable[Sample]]
     kernels: tuple[Kernel, ...]
     differentiable: int = 1
+    reorders: bool = False
     listed: Ints = ()
     kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
@@ -247,7 +249,7 @@ def watching(watcher: Callable[[Event], object]) -> Iterator[None]:
 class Plan:
     """A Call worked out: its outputs, and the runner that fills them (None: the reference)."""
 
-    __slots__ = ("attrs", "call", "follows", "many", "outs", "runner", "why")
+    __slots__ = ("attrs", "call", "many", "ordered", "outs", "runner", "why")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -263,8 +265,14 @@ class Plan:
             )
             for out in outs
         ]
-        self.follows = followed(call.shapes, call.strides, outs[0].shape, outs[0].strides)
         self.many = len(outs) > 1
+        # Inputs that lie in another order than C's: somebody chose that, a user or an operation.
+        self.ordered = [
+            place
+            for place, (shape, strides) in enumerate(zip(call.shapes, call.strides, strict=True))
+            if shape is not None and strides is not None
+            if (is_channels_last if call.op.reorders else out_of_order)(shape, strides)
+        ]
         self.runner: Runner | None = None
         reasons = []
         for candidate in candidates(call) if call.op.kernels else ():
@@ -285,17 +293,17 @@ class Plan:
         if runner is None:
             return self.refer(inputs)
         outputs = []
-        own = self.own_layout(inputs)
         for shape, strides, dtype, nbytes, reordered in self.outs:
             storage = Storage(nbytes)
-            storage.reordered = reordered and own
+            storage.reordered = reordered and self.chose(inputs)
             outputs.append(made.type(storage, 0, shape, strides, dtype))
         filled = tuple(outputs)
         return filled if self.fill(inputs, filled) else self.refer(inputs)
 
-    def own_layout(self, inputs: tuple[Array | None, ...]) -> bool:
-        """Whether a layout other than C order is ours, not one that the user's data brought."""
-        return all([x.storage.reordered for i in self.follows if (x := inputs[i]) is not None])
+    def chose(self, inputs: tuple[Array | None, ...]) -> bool:
+        """Whether an operation, this one or one before it, chose the order of the outputs."""
+        by = [inputs[place].storage.reordered for place in self.ordered]  # type: ignore[union-attr]
+        return all(by) if self.call.op.reorders else any(by)
 
     @property
     def elementwise(self) -> bool:
@@ -322,21 +330,28 @@ class Plan:
             results = call.op.reference(call.attrs, *arrays)
         if not self.many:
             results = (results,)
-        held = [self._hold(np.asarray(r), out) for r, out in zip(results, self.outs, strict=True)]
-        if not self.own_layout(inputs):
-            for out in held:
-                out.storage.reordered = False
-        return tuple(held)
+        return tuple(
+            [
+                self._hold(np.asarray(r), out, inputs)
+                for r, out in zip(results, self.outs, strict=True)
+            ]
+        )
 
-    def _hold(self, result: Numpy, out: tuple[Size, Ints, DType, int, bool]) -> Array:
+    def _hold(
+        self,
+        result: Numpy,
+        out: tuple[Size, Ints, DType, int, bool],
+        inputs: tuple[Array | None, ...],
+    ) -> Array:
         """A result of the reference as a tensor, in the layout that the shape rule asks for."""
-        _, strides, dtype, nbytes, reordered = out
+        _, strides, dtype, nbytes, other_order = out
         stored = narrow(result, dtype)
-        if not reordered or stored.strides == tuple([n * dtype.itemsize for n in strides]):
-            return wrap(stored, dtype)
-        tensor = made.type(Storage(nbytes), 0, out[0], strides, dtype)
-        tensor.storage.reordered = True
-        np.copyto(tensor.array, stored)
+        if not other_order or stored.strides == tuple([n * dtype.itemsize for n in strides]):
+            tensor = wrap(stored, dtype)
+        else:
+            tensor = made.type(Storage(nbytes), 0, out[0], strides, dtype)
+            np.copyto(tensor.array, stored)
+        tensor.storage.reordered = other_order and self.chose(inputs)
         return tensor
 
     def ran(self) -> Ran:
@@ -417,8 +432,12 @@ def record(
 ) -> None:
     """Make the differentiable outputs the results of a new node, if any input wants a gradient.
 
+    Integers and truth values have none, and end the graph.
+
     ``edges`` are given where an input was written to since they could be asked for.
     """
+    if not outputs[0].dtype.is_floating_point:
+        return
     if edges is None:
         edges = tuple([edge(x) for x in inputs])
     saves = call.op.saves

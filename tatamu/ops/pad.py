@@ -70,16 +70,17 @@ def _sources(size: int, width: tuple[int, int], mode: str) -> Numpy:
 def _shape(call: Call) -> tuple[Out, ...]:
     shape = list(call.shape(0))
     pad: Pad = call.attrs
-    for back, (before, after) in enumerate(reversed(pad.widths)):
-        axis = len(shape) - 1 - back
+    first = len(shape) - len(pad.widths)
+    for axis in reversed(range(first, len(shape))):  # as torch checks and numbers them
+        before, after = pad.widths[axis - first]
         size = shape[axis]
         wide = size + before + after
         limit = {"reflect": size - 1, "wrap": size}.get(pad.mode)
         if limit is not None and max(before, after) > limit:
             sentence = (
-                f"Argument #{4 + 2 * back}: Padding size should be less than the corresponding "
-                f"input dimension, but got: padding ({before}, {after}) at dimension {axis} of "
-                f"input {list(call.shape(0))}"
+                f"Argument #{2 + 2 * (len(shape) - axis)}: Padding size should be less than the "
+                f"corresponding input dimension, but got: padding ({before}, {after}) at dimension "
+                f"{axis} of input {list(call.shape(0))}"
                 if pad.mode == "reflect"
                 else "Padding value causes wrapping around more than once."
             )
@@ -100,6 +101,10 @@ def _reference(pad: Pad, x: Numpy) -> Numpy:
     first = x.ndim - len(pad.widths)
     for axis, width in enumerate(pad.widths, first):
         sources = _sources(x.shape[axis], width, pad.mode)
+        if not y.shape[axis]:
+            shape = (*y.shape[:axis], len(sources), *y.shape[axis + 1 :])
+            y = np.full(shape, pad.value, y.dtype)
+            continue
         y = np.take(y, sources, axis)
         outside = (slice(None),) * axis + (sources < 0,)
         y[outside] = pad.value

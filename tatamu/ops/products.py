@@ -197,7 +197,8 @@ def _number(value: float, like: Array) -> Array:
 
 def _check_expands(own: Ints, wanted: Ints) -> None:
     new = len(wanted) - len(own)
-    for axis, n in enumerate(own, new):
+    for axis in reversed(range(new, len(wanted))):
+        n = own[axis - new]
         if new < 0 or n not in (1, wanted[axis]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({wanted[max(axis, 0)]}) must match the existing "

@@ -108,4 +108,6 @@ def reshape(x: T, shape: Ints) -> T:
     try:
         return view(reshape_view, shape, x)
     except ValueError:
-        return view(unsafe_view, shape, apply(clone, None, x))
+        # Where an operation chose the layout, torch would have found C order and seen a view.
+        op = reshape_view if x.storage.reordered else unsafe_view
+        return view(op, shape, apply(clone, None, x))

@@ -24,6 +24,7 @@ from tatamu.ops.op import Call, apply
 from tatamu.ops.power import pow_, scalar
 from tatamu.ops.reduce import mean
 from tatamu.ops.reshape import reshape, with_strides
+from tatamu.pitfalls import of_numbers
 
 __all__ = ["Sharing", "alike", "check_dtypes", "gradients", "mismatch", "statistics_dtype"]
 
@@ -53,13 +54,15 @@ def check_dtypes(call: Call, name: str) -> None:
         raise NotImplementedError(
             f"\"{name}\" not implemented for '{dtype.legacy_name}'\n"
             "  the input holds integers: x.float() makes them float32"
+            + of_numbers(dtype.name, "float32")
         )
     fitting = (dtype, statistics_dtype(dtype))
     for other in call.dtypes[1:]:
         if other is not None and other not in fitting:
             raise RuntimeError(
                 "mixed dtype (CPU): all inputs must share same datatype.\n"
-                f"  the input is {dtype}, a weight or statistic {other}"
+                f"  the input is {dtype}, a weight or statistic {other}: input.to({other}) makes "
+                f"them alike{of_numbers(dtype.name, other.name)}"
             )
 
 

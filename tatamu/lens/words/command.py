@@ -45,6 +45,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Print the named kernels with their numbers.",
         "名前付きカーネルの一覧を数値とともに表示します。",
     ),
+    "help.draws": (
+        "Draw random transforms (RandomCrop, ColorJitter …) so many times and show each picture.",
+        "ランダムな変換（RandomCrop、ColorJitter など）を指定した回数かけて、1 枚ずつ表示します。",
+    ),
     "help.seed": ("Seed of the random weights.", "乱数の重みのシード。"),
     "help.input": (
         'Your own numbers in place of a photo: "1 2; 3 4", channels parted by |.',

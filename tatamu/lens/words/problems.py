@@ -1,6 +1,33 @@
 """What can go wrong, and what would help."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "layers.transform": (
+        "{name} is a transform of pictures, not a layer: --draws 12 shows what it makes of a "
+        "photo.",
+        "{name} は層ではなく画像の変換です。--draws 12 を付けると、写真がどう変わるか表示します。",
+    ),
+    "draws.count": (
+        "--draws {count}: give a number from 1 to {limit}.",
+        "--draws {count}：1 から {limit} までの数にしてください。",
+    ),
+    "draws.none": (
+        '--draws needs transforms, as in "RandomResizedCrop(224) > ColorJitter(0.4)". There are: '
+        "{names}.",
+        '--draws には変換が必要です（例："RandomResizedCrop(224) > ColorJitter(0.4)"）。使えるの'
+        "は {names} です。",
+    ),
+    "draws.infer": (
+        "{layer}: _ stands for a number of channels; a transform needs a value.",
+        "{layer}：_ はチャンネル数を表します。変換には値を書いてください。",
+    ),
+    "draws.photo": (
+        "--draws shows what becomes of a photo, not of --input.",
+        "--draws は写真に使います。--input とは一緒に使えません。",
+    ),
+    "draws.several": (
+        "{layer} makes {count} of one, which --draws cannot show: leave it out.",
+        "{layer} は 1 枚から{count}を作るため、--draws では表示できません。外してください。",
+    ),
     "problem": ("error: {text}", "エラー：{text}"),
     "explain.unknown": ("{why}.", "{why}。"),
     "layers.empty": (

@@ -1,6 +1,23 @@
 """What the HTML report says."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "draws.title": ("{count} of {text}", "{text}（{count}）"),
+    "draws.sentence": (
+        "What random transforms make of {name}",
+        "ランダムな変換で {name} がどう変わるか",
+    ),
+    "draws.text": (
+        "Each picture is one draw, in the order in which they were drawn after seed {seed}. In "
+        "training, every epoch sees another draw of every photo.",
+        "シード {seed} から順に引いた結果です。学習では、同じ写真でもエポックごとに違う結果が使わ"
+        "れます。",
+    ),
+    "draws.beyond.report": (
+        "Values below 0 or above 1 ({count} of the pictures have some) are shown as 0 and 1.",
+        "0 未満と 1 を超える値（{count} 枚にあります）は、0 と 1 として表示しています。",
+    ),
+    "draws.photo.title": ("The photo", "元の写真"),
+    "draws.draw": ("Draw {number}", "{number} 回目"),
     "report.title": ("{name} through {layers}", "{name} と {layers}"),
     "report.brand": ("tatamu look", "tatamu look"),
     "report.sentence.chain": (

@@ -6,6 +6,7 @@ from typing import Any
 
 from tatamu.errors import ArgumentError
 from tatamu.functions import dropout as _dropout
+from tatamu.functions.function import of_tensor
 from tatamu.ops import elu as _elu
 from tatamu.ops import gelu as _gelu
 from tatamu.ops import hard as _hard
@@ -31,6 +32,7 @@ def _run(op: Op, input: Tensor, inplace: bool, *numbers: float) -> Tensor:
     return write(op, attrs, input) if inplace else apply(op, attrs, input)
 
 
+@of_tensor()
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0) for each element; NaN stays NaN. RuntimeError for truth values.
 
@@ -41,6 +43,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return write(_relu.relu, None, input) if inplace else _relu.relu(input)
 
 
+@of_tensor()
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above the threshold, else ``value``.
 
@@ -52,6 +55,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return _run(_relu.threshold, input, inplace, threshold, value)
 
 
+@of_tensor()
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -69,6 +73,7 @@ def hardtanh(
     return _run(_hard.hardtanh, input, inplace, min_val, max_val)
 
 
+@of_tensor()
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6).
 
@@ -79,6 +84,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_hard.hardtanh, input, inplace, 0.0, 6.0)
 
 
+@of_tensor()
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6.
 
@@ -89,6 +95,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_hard.hardsigmoid, input, inplace)
 
 
+@of_tensor()
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x hardsigmoid(x) (Howard et al., 2019, MobileNetV3).
 
@@ -99,6 +106,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_hard.hardswish, input, inplace)
 
 
+@of_tensor()
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, else ``negative_slope`` times x.
 
@@ -130,6 +138,7 @@ def rrelu(
 rrelu_ = _dropout.rrelu_
 
 
+@of_tensor()
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Leaky ReLU with learned slopes: one for all, or one per channel (axis 1).
 
@@ -156,6 +165,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return _leaky.prelu(input, weight.reshape(shape))
 
 
+@of_tensor()
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha (e^x - 1).
 
@@ -166,6 +176,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _run(_elu.elu, input, inplace, alpha, 1.0, 1.0)
 
 
+@of_tensor()
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """ELU scaled so that activations keep mean 0 and variance 1 (Klambauer et al., 2017).
 
@@ -176,6 +187,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_elu.elu, input, inplace, *_elu.SELU)
 
 
+@of_tensor()
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(x, 0) + min(alpha (e^(x / alpha) - 1), 0). RuntimeError for an alpha of 0.
 
@@ -188,6 +200,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _run(_elu.celu, input, inplace, alpha, 1.0, 1.0 / alpha)
 
 
+@of_tensor(attribute="sigmoid")
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e^-x).
 
@@ -198,6 +211,7 @@ def sigmoid(input: Tensor) -> Tensor:
     return _sigmoid.sigmoid(input)
 
 
+@of_tensor(attribute="tanh")
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent.
 
@@ -208,6 +222,7 @@ def tanh(input: Tensor) -> Tensor:
     return _sigmoid.tanh(input)
 
 
+@of_tensor("log_sigmoid")
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)), without overflow.
 
@@ -218,6 +233,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return _sigmoid.logsigmoid(input)
 
 
+@of_tensor()
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x), also called swish.
 
@@ -228,6 +244,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_sigmoid.silu, input, inplace)
 
 
+@of_tensor()
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (Misra, 2019).
 
@@ -238,6 +255,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(_sigmoid.mish, input, inplace)
 
 
+@of_tensor()
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
 
@@ -258,6 +276,7 @@ def softsign(input: Tensor) -> Tensor:
     return input / (input.abs() + 1)
 
 
+@of_tensor()
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x times the normal distribution at x (Hendrycks & Gimpel, 2016); 'tanh' approximates it.
 
@@ -273,6 +292,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return ops[approximate](input)
 
 
+@of_tensor()
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where it is further than ``lambd`` from 0, else 0.
 
@@ -283,6 +303,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return _run(_shrink.hardshrink, input, False, lambd)
 
 
+@of_tensor()
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by ``lambd``, and 0 within it. RuntimeError for a negative ``lambd``.
 
@@ -299,6 +320,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return _run(_shrink.softshrink, input, False, lambd)
 
 
+@of_tensor(attribute="tanh")
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x).
 
@@ -309,6 +331,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - _sigmoid.tanh(input)
 
 
+@of_tensor(attribute="dim")
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along an axis times the sigmoid of the second (Dauphin et al., 2017).
 

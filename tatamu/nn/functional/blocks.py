@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from tatamu.errors import GeometryError
+from tatamu.functions.function import of_tensor
 from tatamu.geometry import Window
 from tatamu.geometry.arguments import Ints
 from tatamu.ops import blocks as ops
@@ -59,6 +60,7 @@ class _Spec:
         return f"kernel_size={self.kernel}, dilation={self.dilation}, padding={self.padding}"
 
 
+@of_tensor("im2col")
 def unfold(
     input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
 ) -> Tensor:
@@ -96,6 +98,7 @@ def unfold(
     return apply(ops.im2col, ops.blocks_of(spec.windows, size), input)
 
 
+@of_tensor("col2im")
 def fold(
     input: Tensor,
     output_size: Ints,
@@ -140,6 +143,7 @@ def fold(
     return apply(ops.col2im, ops.blocks_of(spec.windows, size), input)
 
 
+@of_tensor()
 def channel_shuffle(input: Tensor, groups: int) -> Any:
     """The channels of each of ``groups`` dealt out to all: (N, C, ...) stays (N, C, ...).
 

@@ -88,6 +88,7 @@ def _check_shapes(input: Tensor, target: Tensor) -> None:
                 "0D or 1D target tensor expected, multi-target not supported\n"
                 f"  the target has shape {wanted}: one class for each row of {own} is wanted, "
                 + ("target.squeeze(1)" if wanted[1:] == [1] else "or probabilities of all classes")
+                + f"\n  {hint('labels_long')}"
             )
         return
     fits = [own[0], *own[2:]]
@@ -217,7 +218,8 @@ def _probabilities(
             "Expected floating point type for target with class probabilities, got "
             f"{target.dtype.legacy_name}\n"
             f"  a target of the input's shape {list(input.shape)} holds probabilities: "
-            "target.float(), or one class number a row: target.argmax(1)"
+            "target.float(), or one class number a row: target.argmax(1)\n"
+            f"  {hint('labels_long')}"
         )
     if ignore_index >= 0:
         raise RuntimeError(

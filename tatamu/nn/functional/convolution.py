@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tatamu.errors import GeometryError
+from tatamu.functions.function import must_be_tensor, type_name
 from tatamu.geometry import ConvSpec
 from tatamu.geometry.arguments import Ints
+from tatamu.ops.array import Array
 from tatamu.ops.convolution import conv_transpose as _conv_transpose
 from tatamu.ops.convolution import convolution as _conv
 from tatamu.ops.op import apply
@@ -219,7 +221,19 @@ def _kept(
 def conv_spec(input: Tensor, weight: Tensor, bias: Tensor | None, spec: ConvSpec) -> Tensor:
     """A convolution for those who have its spec: what the layers of ``nn`` call."""
     op = _conv_transpose if spec.transposed else _conv
-    if len(input.shape) == len(weight.shape):
-        return apply(op, spec, input, weight, bias)
-    spec.out_shape(input.shape, weight.shape)
-    return apply(op, spec, input.unsqueeze(0), weight, bias).squeeze(0)
+    try:
+        if len(input.shape) == len(weight.shape):
+            return apply(op, spec, input, weight, bias)
+        spec.out_shape(input.shape, weight.shape)
+        return apply(op, spec, input.unsqueeze(0), weight, bias).squeeze(0)
+    except Exception:
+        if isinstance(input, Array):
+            raise
+        if spec.transposed:
+            must_be_tensor(spec.name, input)
+        given = ", ".join(map(type_name, (input, weight, bias)))
+        raise TypeError(
+            f"{spec.name}() received an invalid combination of arguments - got "
+            f"({given}, tuple, tuple, tuple, int), but expected one of:\n"
+            "  torch.tensor(...) or torch.from_numpy(...) makes the input a tensor"
+        ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from tatamu.errors import GeometryError
+from tatamu.functions.function import of_tensor
 from tatamu.ops.linear import linear as _linear
 from tatamu.ops.linear import linear_without_bias, misfit
 from tatamu.ops.matmul import matmul
@@ -14,6 +15,7 @@ from tatamu.tensor import Tensor
 __all__ = ["bilinear", "linear"]
 
 
+@of_tensor()
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: (..., in) and (out, in) make (..., out).
 

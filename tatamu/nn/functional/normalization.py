@@ -10,6 +10,7 @@ import numpy as np
 
 from tatamu.dtypes import narrow, widen
 from tatamu.errors import ArgumentError
+from tatamu.functions.function import of_tensor
 from tatamu.nn.functional.padding import pad
 from tatamu.nn.functional.pooling import avg_pool2d
 from tatamu.ops.batch_norm import batch_norm as _batch_norm
@@ -21,6 +22,7 @@ from tatamu.ops.group_norm import groups_of
 from tatamu.ops.layer_norm import layer_norm as _layer_norm
 from tatamu.ops.layer_norm import normalized_over
 from tatamu.ops.op import apply, apply_all, called
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 
+@of_tensor(attribute="size")
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -77,6 +80,7 @@ def batch_norm(
             raise RuntimeError(
                 f"{name} should contain {channels} elements not {given.numel()}\n"
                 f"  the input {list(input.shape)} has {channels} channels (its second axis)"
+                + (f"\n  {hint('hwc')}" if input.shape[-1:] == given.shape else "")
             )
     y, mean, _, var = apply_all(_batch_norm, eps_of(eps), input, weight, bias)
     count = input.numel() // channels if channels else 0
@@ -100,10 +104,11 @@ def _enough(shape: Sequence[int], named: object) -> None:
     if shape[0] * math.prod(shape[2:]) == 1:
         raise ArgumentError(
             f"Expected more than 1 value per channel when training, got input size {named}",
-            arithmetic=["one value has no deviation: in eval() the running statistics serve"],
+            fits=[hint("batch_of_one")],
         )
 
 
+@of_tensor()
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -129,6 +134,7 @@ def layer_norm(
     return apply(_layer_norm, attrs, input, weight, bias)
 
 
+@of_tensor(attribute="dim")
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -169,6 +175,7 @@ def group_norm(
     return apply(_group_norm, groups_of(num_groups, eps), input, weight, bias)
 
 
+@of_tensor(attribute="size")
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,
@@ -193,7 +200,10 @@ def instance_norm(
     shape = input.shape
     if use_input_stats and math.prod(shape[2:]) == 1:
         raise ArgumentError(
-            f"Expected more than 1 spatial element when training, got input size {shape}"
+            f"Expected more than 1 spatial element when training, got input size {shape}",
+            arithmetic=[
+                "each sample's channels are normalised by themselves: one value is too few"
+            ],
         )
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError(
@@ -223,6 +233,7 @@ def instance_norm(
     return called(y, "ViewBackward0")  # type: ignore[no-any-return]
 
 
+@of_tensor(attribute="dim")
 def local_response_norm(
     input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
@@ -250,6 +261,7 @@ def local_response_norm(
     return input / (means * alpha + k) ** beta
 
 
+@of_tensor()
 def rms_norm(
     input: Tensor,
     normalized_shape: Sequence[int],

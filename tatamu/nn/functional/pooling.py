@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from tatamu.functions.function import of_tensor
 from tatamu.geometry import AdaptiveSpec, PoolSpec
 from tatamu.geometry.arguments import Ints
 from tatamu.geometry.pool import Kind
@@ -20,6 +21,7 @@ from tatamu.ops.lp_pool import KERNEL_NORMS, LPPool
 from tatamu.ops.lp_pool import lp_pool as _lp_pool
 from tatamu.ops.op import Op, apply, apply_all, called
 from tatamu.ops.pooled import Spec
+from tatamu.pitfalls import explained, hint
 from tatamu.tensor import Tensor
 
 __all__ = [
@@ -51,6 +53,7 @@ _ADAPTIVE_AVG = {2: _avg.adaptive_avg_pool2d, 3: _avg.adaptive_avg_pool3d}
 # ---- max -----------------------------------------------------------------------------------------
 
 
+@of_tensor()
 def max_pool1d(
     input: Tensor,
     kernel_size: Ints,
@@ -70,6 +73,7 @@ def max_pool1d(
     return _max_pool(input, spec, _MAX, return_indices)
 
 
+@of_tensor()
 def max_pool2d(
     input: Tensor,
     kernel_size: Ints,
@@ -94,6 +98,7 @@ def max_pool2d(
     return _max_pool(input, spec, _MAX, return_indices)
 
 
+@of_tensor()
 def max_pool3d(
     input: Tensor,
     kernel_size: Ints,
@@ -113,6 +118,7 @@ def max_pool3d(
     return _max_pool(input, spec, _MAX, return_indices)
 
 
+@of_tensor()
 def adaptive_max_pool1d(input: Tensor, output_size: Bins, return_indices: bool = False) -> Any:
     """The largest value in each of ``output_size`` bins of (N, C, L) or (C, L).
 
@@ -124,6 +130,7 @@ def adaptive_max_pool1d(input: Tensor, output_size: Bins, return_indices: bool =
     return _max_pool(input, spec, _ADAPTIVE_MAX, return_indices)
 
 
+@of_tensor(attribute="size")
 def adaptive_max_pool2d(input: Tensor, output_size: Bins, return_indices: bool = False) -> Any:
     """The largest value in each bin of (N, C, H, W) or (C, H, W); with indices as ``max_pool2d``.
 
@@ -139,6 +146,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Bins, return_indices: bool =
     return _max_pool(input, spec, _ADAPTIVE_MAX, return_indices)
 
 
+@of_tensor(attribute="size")
 def adaptive_max_pool3d(input: Tensor, output_size: Bins, return_indices: bool = False) -> Any:
     """The largest value in each bin of (N, C, D, H, W) or (C, D, H, W).
 
@@ -164,6 +172,7 @@ def _max_pool(input: Tensor, spec: Spec, ops: dict[int, Op], return_indices: boo
 # ---- average -------------------------------------------------------------------------------------
 
 
+@of_tensor()
 def avg_pool1d(
     input: Tensor,
     kernel_size: Ints,
@@ -182,6 +191,7 @@ def avg_pool1d(
     return _avg_pool(input, spec, _AVG, count_include_pad)
 
 
+@of_tensor()
 def avg_pool2d(
     input: Tensor,
     kernel_size: Ints,
@@ -206,6 +216,7 @@ def avg_pool2d(
     return _avg_pool(input, spec, _AVG, count_include_pad, divisor_override)
 
 
+@of_tensor()
 def avg_pool3d(
     input: Tensor,
     kernel_size: Ints,
@@ -225,6 +236,7 @@ def avg_pool3d(
     return _avg_pool(input, spec, _AVG, count_include_pad, divisor_override)
 
 
+@of_tensor()
 def adaptive_avg_pool1d(input: Tensor, output_size: Bins) -> Tensor:
     """The mean of each of ``output_size`` bins of (N, C, L) or (C, L).
 
@@ -235,6 +247,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Bins) -> Tensor:
     return _avg_pool(input, _bins(output_size, 1, "avg"), _ADAPTIVE_AVG)
 
 
+@of_tensor(attribute="size")
 def adaptive_avg_pool2d(input: Tensor, output_size: Bins) -> Tensor:
     """The mean of each bin of (N, C, H, W) or (C, H, W); ``output_size`` as in the max pooling.
 
@@ -247,6 +260,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Bins) -> Tensor:
     return _avg_pool(input, _bins(output_size, 2, "avg"), _ADAPTIVE_AVG)
 
 
+@of_tensor(attribute="size")
 def adaptive_avg_pool3d(input: Tensor, output_size: Bins) -> Tensor:
     """The mean of each bin of (N, C, D, H, W) or (C, D, H, W).
 
@@ -276,6 +290,8 @@ def _avg_pool(
 # ---- LP ------------------------------------------------------------------------------------------
 
 
+@of_tensor(attribute="pow")
+@explained("norm_type")
 def lp_pool1d(
     input: Tensor,
     norm_type: float,
@@ -292,6 +308,8 @@ def lp_pool1d(
     return _lp(input, norm_type, kernel_size, stride, ceil_mode, 1)
 
 
+@of_tensor(attribute="pow")
+@explained("norm_type")
 def lp_pool2d(
     input: Tensor,
     norm_type: float,
@@ -312,6 +330,8 @@ def lp_pool2d(
     return _lp(input, norm_type, kernel_size, stride, ceil_mode, 2)
 
 
+@of_tensor(attribute="pow")
+@explained("norm_type")
 def lp_pool3d(
     input: Tensor,
     norm_type: float,
@@ -344,6 +364,8 @@ def _lp(
         if norm > 0:
             return _max_pool(size, spec, _MAX, False)  # type: ignore[no-any-return]
         return -_max_pool(-size, spec, _MAX, False)  # type: ignore[no-any-return]
+    if not norm:
+        raise ZeroDivisionError(f"float division by zero\n  {hint('norm_type')}")
     root = 1.0 / norm
     spec = PoolSpec.make(kernel_size, stride, 0, 1, ceil_mode, dims, "avg")
     if norm in KERNEL_NORMS and input.dtype.is_floating_point:

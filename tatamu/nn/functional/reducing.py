@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from tatamu.dtypes import promote
+from tatamu.functions.function import type_name
 from tatamu.ops.array import Array, local
 from tatamu.ops.cast import cast
 from tatamu.ops.expand import expand
@@ -58,7 +59,7 @@ def check_tensors(name: str, **values: Any) -> None:
         if not isinstance(value, Array):
             raise TypeError(
                 f"{name}(): argument '{argument}' (position {place}) must be Tensor, not "
-                f"{type(value).__name__}\n  torch.tensor(...) makes one"
+                f"{type_name(value)}\n  torch.tensor(...) makes one"
             )
 
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tatamu.errors import ArgumentError
+from tatamu.functions.function import of_tensor
 from tatamu.geometry import Resampling, resized
 from tatamu.ops.common import interned
 from tatamu.ops.op import apply, called
 from tatamu.ops.resize import Resize
 from tatamu.ops.resize import resize as _resize
+from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle", "upsample"]
@@ -30,6 +32,7 @@ _LISTED = "nearest | linear | bilinear | bicubic | trilinear | area | nearest-ex
 _INTERPOLATING = ("linear", "bilinear", "bicubic", "trilinear")
 
 
+@of_tensor(attribute="dim")
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -74,7 +77,10 @@ def interpolate(
         )
     sizes, factors = _target(spatial, size, scale_factor, recompute_scale_factor)
     if len(spatial) not in dims:
-        raise NotImplementedError(f"Got {rank}D input, but {mode} mode needs {dims[0] + 2}D input")
+        lesson = f"\n  {hint('no_batch')}" if rank == dims[0] + 1 else ""
+        raise NotImplementedError(
+            f"Got {rank}D input, but {mode} mode needs {dims[0] + 2}D input{lesson}"
+        )
     _check_sizes(input, spatial, sizes)
     axes = tuple(
         Resampling(kind, n, m, factor, bool(align_corners), antialias)
@@ -149,6 +155,7 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@of_tensor()
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(*, C r², H, W) to (*, C, H r, W r): channels become pixels (Shi et al., 2016).
 
@@ -173,6 +180,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return called(turned.reshape(*outer, count, height * r, width * r), "PixelShuffleBackward0")
 
 
+@of_tensor()
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """(*, C, H r, W r) to (*, C r², H, W): the reverse of ``pixel_shuffle``.
 

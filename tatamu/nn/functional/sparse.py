@@ -10,6 +10,7 @@ from tatamu import naming
 from tatamu.autograd import no_grad
 from tatamu.creation import tensor, zeros
 from tatamu.dtypes import int32, int64
+from tatamu.functions.function import type_name
 from tatamu.ops import embedding as rows
 from tatamu.ops.array import Numpy, wrap
 from tatamu.ops.comparison import where
@@ -22,7 +23,7 @@ __all__ = ["embedding", "embedding_bag", "one_hot"]
 def _check_indices(input: Any, name: str) -> None:
     if not isinstance(input, Tensor):
         raise TypeError(
-            f"{name}(): argument 'indices' (position 2) must be Tensor, not {type(input).__name__}"
+            f"{name}(): argument 'indices' (position 2) must be Tensor, not {type_name(input)}"
         )
     if input.dtype not in (int64, int32):
         kind = f"{naming.prefix}.{input.dtype.legacy_name}Tensor"

@@ -13,6 +13,7 @@ from tatamu.geometry.arguments import Ints
 from tatamu.ops import max_unpool as _unpool
 from tatamu.ops.common import interned
 from tatamu.ops.op import apply
+from tatamu.pitfalls import explained, hint
 from tatamu.tensor import Tensor
 
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]
@@ -20,6 +21,7 @@ __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]
 _UNPOOL = {2: _unpool.max_unpool2d, 3: _unpool.max_unpool3d}
 
 
+@explained("unpool_zeros")
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -43,6 +45,7 @@ def max_unpool1d(
     return out.squeeze(-1)
 
 
+@explained("unpool_zeros")
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -68,6 +71,7 @@ def max_unpool2d(
     return _put_back(input, indices, unpooled(spec, input.shape[-2:], output_size))
 
 
+@explained("unpool_zeros")
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,
@@ -97,7 +101,9 @@ def _put_back(input: Tensor, indices: Tensor, sizes: tuple[int, ...]) -> Tensor:
     dims = len(sizes)
     if indices.dtype is not int64:
         found = "" if dims == 3 else f" but got: {indices.dtype.legacy_name}"
-        raise RuntimeError(f"elements in indices should be type int64{found}")
+        raise RuntimeError(
+            f"elements in indices should be type int64{found}\n  {hint('unpool_zeros')}"
+        )
     if len(input.shape) not in (dims + 1, dims + 2):
         raise RuntimeError(
             f"Input to max_unpooling{dims}d should be a {dims + 1}d or {dims + 2}d Tensor, but "
@@ -106,7 +112,8 @@ def _put_back(input: Tensor, indices: Tensor, sizes: tuple[int, ...]) -> Tensor:
     if input.shape != indices.shape:
         raise RuntimeError(
             "Expected shape of indices to be same as that of the input tensor "
-            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}\n"
+            f"  {hint('unpool_zeros')}"
         )
     first = len(input.shape) - dims - 1
     if 0 in input.shape[first:]:

@@ -11,7 +11,7 @@ from tatamu.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
-from tatamu.utils.data.loader import DataLoader, get_worker_info
+from tatamu.utils.data.loader import DataLoader
 from tatamu.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -20,6 +20,7 @@ from tatamu.utils.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from tatamu.utils.data.worker import get_worker_info
 
 __all__ = [
     "BatchSampler",

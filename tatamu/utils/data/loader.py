@@ -1,15 +1,18 @@
-"""DataLoader: batches of a dataset's samples, in this process."""
+"""DataLoader: batches of a dataset's samples, made here or by worker processes."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from tatamu.random.generator import Generator
 from tatamu.utils.data.collate import Collate, default_collate, default_convert
-from tatamu.utils.data.dataset import IterableDataset, gathered
+from tatamu.utils.data.dataset import IterableDataset
+from tatamu.utils.data.fetch import Fetcher, Pass
+from tatamu.utils.data.parallel import ParallelPass
 from tatamu.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -18,15 +21,10 @@ from tatamu.utils.data.sampler import (
     drawn_seed,
 )
 
-__all__ = ["DataLoader", "get_worker_info"]
+__all__ = ["DataLoader"]
 
 T = TypeVar("T", covariant=True)
 _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
-
-
-def get_worker_info() -> None:
-    """None: samples are always taken in the process that asks for them."""
-    return
 
 
 class _Endless(Sampler[None]):
@@ -39,9 +37,12 @@ class _Endless(Sampler[None]):
 class DataLoader(Generic[T]):
     """Batches of a dataset, in its order, shuffled, or as a sampler says.
 
-    Samples come in torch's order for the same seed. ``num_workers`` and what belongs to it are
-    accepted; samples are taken in this process all the same, each once. ValueError for options
-    that contradict each other.
+    Samples come in torch's order for the same seed. With ``num_workers`` that many processes make
+    the batches, ``prefetch_factor`` each ahead of use, and send arrays in shared memory; their
+    seeds are torch's, too. ``persistent_workers`` lives on from pass to pass. An exception in a
+    worker is raised here, with its traceback and the sample's number. ValueError for options that
+    contradict each other; RuntimeError for a worker that dies, or takes more than ``timeout``
+    seconds.
 
     >>> import tatamu
     >>> from tatamu.utils.data import TensorDataset
@@ -123,8 +124,9 @@ class DataLoader(Generic[T]):
         batched = batch_sampler is not None
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
         self.persistent_workers = persistent_workers
-        self._seeded = False
+        self._iterator: ParallelPass | None = None
         self._reported: int | None = None
+        _warn_of_many(num_workers)
         self._ready = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -139,6 +141,11 @@ class DataLoader(Generic[T]):
     def _numbers(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
+    @property
+    def _fetching(self) -> tuple[Any, bool, Collate, bool]:
+        """What a `Fetcher` is made of."""
+        return self.dataset, self.batch_sampler is not None, self.collate_fn, self.drop_last
+
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory:
             warnings.warn(
@@ -146,7 +153,16 @@ class DataLoader(Generic[T]):
                 "pinned memory won't be used.",
                 stacklevel=2,
             )
-        return _Pass(self)
+        _warn_of_many(self.num_workers)
+        if not self.num_workers:
+            return _Pass(self)
+        if not self.persistent_workers:
+            return ParallelPass(self)
+        if self._iterator is None or not self._iterator.team.stop.alive:
+            self._iterator = ParallelPass(self)
+        else:
+            self._iterator.begin()
+        return self._iterator
 
     def __len__(self) -> int:
         if not self._in_a_row:
@@ -159,64 +175,37 @@ class DataLoader(Generic[T]):
         return whole if self.drop_last else whole + bool(rest)
 
 
-class _Pass:
-    """One pass through the data. A seed is drawn at its start, as torch draws one for workers."""
+class _Pass(Pass):
+    """One pass through the data in this process.
+
+    A seed is drawn at its start, as torch draws one for workers.
+    """
 
     def __init__(self, loader: DataLoader[Any]) -> None:
-        self.loader = loader
+        super().__init__(loader)
         self.numbers = iter(loader._numbers)
-        if not loader._seeded:
-            drawn_seed(loader.generator)
-            loader._seeded = loader.persistent_workers
-        self.row = iter(loader.dataset) if loader._in_a_row else None
-        self.ended = False
-        self.yielded = 0
+        drawn_seed(loader.generator)
+        self.fetcher = Fetcher(*loader._fetching)
 
-    def __iter__(self) -> _Pass:
-        return self
+    def _next(self) -> Any:
+        return self.fetcher.fetch(next(self.numbers))
 
-    def __len__(self) -> int:
-        return len(self.loader._numbers)
 
-    def __next__(self) -> Any:
-        loader = self.loader
-        number = next(self.numbers)
-        batched = loader.batch_sampler is not None
-        if self.row is not None:
-            data = loader.collate_fn(self._from_row(number, batched))
-        else:
-            plain = batched and loader.collate_fn is default_collate
-            data = gathered(loader.dataset, number) if plain else None
-            if data is None:
-                data = loader.collate_fn(self._by_number(number, batched))
-        self.yielded += 1
-        reported = loader._reported
-        if self.row is not None and reported is not None and self.yielded > reported:
-            warnings.warn(
-                f"Length of IterableDataset {loader.dataset} was reported to be {reported}(when "
-                f"accessing len(dataloader)), but {self.yielded} samples have been fetched. ",
-                stacklevel=2,
-            )
-        return data
-
-    def _by_number(self, number: Any, batched: bool) -> Any:
-        dataset = self.loader.dataset
-        if not batched:
-            return dataset[number]
-        many = getattr(dataset, "__getitems__", None)
-        return many(number) if many else [dataset[index] for index in number]
-
-    def _from_row(self, number: Any, batched: bool) -> Any:
-        assert self.row is not None
-        if not batched:
-            return next(self.row)
-        if self.ended:
-            raise StopIteration
-        found = list(itertools.islice(self.row, len(number)))
-        self.ended = len(found) < len(number)
-        if not found or (self.ended and self.loader.drop_last):
-            raise StopIteration
-        return found
+def _warn_of_many(num_workers: int) -> None:
+    """Say so if there are more workers than processors."""
+    if hasattr(os, "sched_getaffinity"):
+        most, unsure = len(os.sched_getaffinity(0)), ""
+    else:
+        most, unsure = os.cpu_count() or num_workers, " (`cpuset` is not taken into account)"
+    if num_workers > most:
+        warnings.warn(
+            f"This DataLoader will create {num_workers} worker processes in total. Our suggested "
+            f"max number of worker in current system is {most}{unsure}, which is smaller than what "
+            "this DataLoader is going to create. Please be aware that excessive worker creation "
+            "might get DataLoader running slow or even freeze, lower the worker number to avoid "
+            "potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
 
 
 def _check_workers(

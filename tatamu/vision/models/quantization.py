@@ -1,0 +1,7 @@
+"""Networks of small integers are no part of tatamu."""
+
+from tatamu.vision.models._absent import absent
+
+__all__: list[str] = []
+
+__getattr__ = absent("quantization", "Networks of small integers are no part of tatamu.")
