@@ -13,6 +13,7 @@ from tatamu import (
     autograd,
     backends,
     cuda,
+    hub,
     jit,
     linalg,
     missing,
@@ -21,6 +22,7 @@ from tatamu import (
     optim,
     random,
     return_types,
+    serialization,
     utils,
     version,
 )
@@ -145,6 +147,7 @@ from tatamu.random import (
     set_rng_state,
 )
 from tatamu.random.generator import Generator
+from tatamu.serialization import load, save
 from tatamu.summary import summary
 from tatamu.tensor import Tensor
 from tatamu.version import OWN as __version__
@@ -200,6 +203,7 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "half",
+    "hub",
     "inference_mode",
     "initial_seed",
     "install",
@@ -217,6 +221,7 @@ __all__ = [
     "layout",
     "linalg",
     "linspace",
+    "load",
     "logspace",
     "long",
     "manual_seed",
@@ -232,8 +237,10 @@ __all__ = [
     "random",
     "range",
     "return_types",
+    "save",
     "scalar_tensor",
     "seed",
+    "serialization",
     "set_grad_enabled",
     "set_num_threads",
     "set_packed_limit",

@@ -6,8 +6,8 @@ evaluated where they stand, and not postponed.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from tatamu import cli_summary
+from tatamu.cli_classify import add_classify
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
 from tatamu.lens.drawn import draw, draws_files, draws_lines
@@ -119,6 +120,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_explain(app, w)
     _add_parity(app, w)
     _add_run(app, w)
+    add_classify(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 
@@ -433,6 +435,18 @@ def _chosen(lang: str | None, w: Words) -> Words:
     with _plain_errors(w):
         raise LookError("options.lang", value=lang)
     raise AssertionError
+
+
+def _speaking(w: Words) -> Callable[[str | None], AbstractContextManager[Words]]:
+    """For commands of other files: the language that was chosen, and plain errors in it."""
+
+    @contextmanager
+    def speaking(lang: str | None) -> Iterator[Words]:
+        speech = _chosen(lang, w)
+        with _plain_errors(speech):
+            yield speech
+
+    return speaking
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +15,7 @@ class FileServer(ThreadingHTTPServer):
 
     ``cut``: how many bytes to send before the connection is closed, answer by answer. ``resumes``:
     whether ranges are understood. ``etag``: the version that is named, and that If-Range must name.
+    ``slow``: seconds before the second half of an answer.
     """
 
     daemon_threads = True
@@ -24,6 +27,7 @@ class FileServer(ThreadingHTTPServer):
         self.cut: list[int] = []
         self.resumes = True
         self.etag: str | None = '"1"'
+        self.slow = 0.0
         self.asked: list[tuple[str, str | None]] = []
 
     @property
@@ -55,7 +59,13 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(whole) - start))
         self.end_headers()
         body = whole[start:]
-        self.wfile.write(body[: self.server.cut.pop(0)] if self.server.cut else body)
+        body = body[: self.server.cut.pop(0)] if self.server.cut else body
+        if self.server.slow:
+            self.wfile.write(body[: len(body) // 2])
+            body = body[len(body) // 2 :]
+            time.sleep(self.server.slow)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body)
 
     def _start(self, asked: str | None, size: int) -> int | None:
         condition = self.headers.get("If-Range")

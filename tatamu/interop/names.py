@@ -47,6 +47,7 @@ SOURCES: dict[str, str] = {
     "torch.optim.optimizer": "tatamu.optim.optimizer",
     "torch.optim.swa_utils": "tatamu.optim.swa_utils",
     "torch.random": "tatamu.random",
+    "torch.serialization": "tatamu.serialization",
     "torch.special": "tatamu.special",
     "torch.testing": "tatamu.testing",
     "torch.utils": "tatamu.utils",

@@ -103,9 +103,13 @@ def read_photo(path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
     >>> read_photo(str(files("tatamu") / "data" / "cat.jpg")).frames
     1
     """
+    return decoded(_read_bytes(Path(path)), path, max_pixels)
+
+
+def decoded(data: bytes, path: str | Path, max_pixels: int = MAX_PIXELS) -> Photo:
+    """`read_photo` of a file's bytes, which errors call `path`."""
     from PIL import Image, ImageOps
 
-    data = _read_bytes(Path(path))
     with _no_global_limit():
         try:
             image = Image.open(io.BytesIO(data))

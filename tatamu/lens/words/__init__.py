@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
+    classify,
     command,
     parity,
     problems,
@@ -38,6 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
+    **classify.TEXTS,
     **command.TEXTS,
     **parity.TEXTS,
     **run.TEXTS,

@@ -95,8 +95,8 @@ class BasicBlock(nn.Module):
         made = self.relu(self.bn1(self.conv1(x)))
         made = self.bn2(self.conv2(made))
         kept = x if self.downsample is None else self.downsample(x)
-        made = self.relu(made + kept)
-        return made
+        out: Tensor = self.relu(made + kept)
+        return out
 
 
 class Bottleneck(nn.Module):
@@ -133,8 +133,8 @@ class Bottleneck(nn.Module):
         made = self.relu(self.bn2(self.conv2(made)))
         made = self.bn3(self.conv3(made))
         kept = x if self.downsample is None else self.downsample(x)
-        made = self.relu(made + kept)
-        return made
+        out: Tensor = self.relu(made + kept)
+        return out
 
 
 class ResNet(nn.Module):
