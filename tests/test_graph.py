@@ -107,6 +107,17 @@ def test_several_outputs_join_the_graph() -> None:
     assert autograd.gradgradcheck(lambda x: apply_all(BOTH, None, x), (x,))
 
 
+def test_a_linear_layer_lists_its_bias_first_as_torch_does() -> None:
+    layer = tatamu.nn.Linear(3, 2)
+    hidden = tatamu.ones(4, 3, requires_grad=True).relu()
+    listed = [node for node, _ in layer(hidden).grad_fn.next_functions]
+    assert [node.name() for node in listed[:2]] == [
+        "torch::autograd::AccumulateGrad",
+        "ReluBackward0",
+    ]
+    assert listed[0].variable is layer.bias and listed[2].variable is layer.weight
+
+
 def test_hooks_and_kept_gradients_of_a_second_output() -> None:
     x = tatamu.tensor([1.0, 2.0], requires_grad=True)
     e, s = apply_all(BOTH, None, x)

@@ -26,6 +26,7 @@ class _Own:
     title = "Function"
     aliases = False
     saves = NOTHING
+    listed = ()
 
 
 _own: Any = _Own()

@@ -325,7 +325,8 @@ class Node:
         found = [
             t if t is None or isinstance(t, Node) else AccumulateGrad.of(t) for t in self.edges
         ]
-        return tuple(zip(found, places, strict=True))
+        pairs = list(zip(found, places, strict=True))
+        return tuple([pairs[i] for i in self.call.op.listed or range(len(pairs))])
 
     @property
     def metadata(self) -> dict[Any, Any]:

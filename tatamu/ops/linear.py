@@ -92,7 +92,9 @@ def _flops(call: Call) -> int:
     return 2 * call.shape(0)[1] * prod(out.shape) + bias
 
 
-def _linear(name: str, title: str, generate: Callable[..., Iterable[Sample]]) -> Op:
+def _linear(
+    name: str, title: str, generate: Callable[..., Iterable[Sample]], listed: Ints = ()
+) -> Op:
     return Op(
         name=name,
         title=title,
@@ -105,6 +107,7 @@ def _linear(name: str, title: str, generate: Callable[..., Iterable[Sample]]) ->
         bytes=moved_bytes,
         samples=generate,
         kernels=LINEAR,
+        listed=listed,
     )
 
 
@@ -112,5 +115,6 @@ linear = _linear(
     "linear",
     "Addmm",
     several(samples((2, 3), (4, 3), (4,)), samples((3, 130), (70, 130), (70,))),
+    listed=(2, 0, 1),  # torch's addmm has the bias first
 )
 linear_without_bias = _linear("linear_without_bias", "Mm", samples((2, 3), (4, 3)))

@@ -146,8 +146,9 @@ class Sample(NamedTuple):
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Op:
     """All there is to know about one operation. Nothing can be forgotten: only ``differentiable``,
-    how many outputs (the first so many) are in the graph, and ``reorders``, whether it lays its
-    output out in another order than torch would (of its own accord), have defaults.
+    how many outputs (the first so many) are in the graph, ``reorders``, whether it lays its output
+    out in another order than torch would (of its own accord), and ``listed``, the order of the
+    inputs in torch's ``next_functions`` if it is another, have defaults.
 
     ``shape(call)`` gives the outputs or raises torch's sentence. ``reference(attrs, *arrays)`` is
     NumPy, obviously right, in the dtype it is given. ``vjp(node, *gradients)`` takes a gradient
@@ -170,6 +171,7 @@ class Op:
     kernels: tuple[Kernel, ...]
     differentiable: int = 1
     reorders: bool = False
+    listed: Ints = ()
     kind: type[Node] = field(init=False, repr=False)
     plans: dict[tuple[Any, ...], Plan] = field(init=False, repr=False, default_factory=dict)
 
