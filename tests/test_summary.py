@@ -16,6 +16,7 @@ from test_run_notebook import written
 import tatamu
 from tatamu import nn
 from tatamu.ops.op import Call, Event, watching
+from tatamu.pitfalls import hint
 from tatamu.summary import older
 from tatamu.summary.failure import SHOWN, arithmetic
 from tatamu.summary.run import clear_cached_forward_pass
@@ -63,6 +64,7 @@ def test_what_ran_and_where_it_stopped() -> None:
         "  mat1 and mat2 shapes cannot be multiplied (1x40 and 20x2)",
         "  the input [1, 40] has rows of 40 numbers; the weight [2, 20] takes 20",
         "  in_features=40 would accept this input",
+        f"  {hint('flatten_size')}",
     ]
     assert re.fullmatch(r"  \S*test_summary\.py:\d+: return self\.fc\(x\.flatten\(1\)\)", lines[-1])
 

@@ -67,11 +67,12 @@ class PoolSpec:
         Equal arguments give the same object. Raises GeometryError for what torch refuses, in the
         words of its max or average pooling, as ``kind`` says.
 
-        >>> PoolSpec.make(3, stride=2, padding=2)
+        >>> PoolSpec.make(3, stride=2, padding=2)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         tatamu.errors.GeometryError: pad should be at most half of effective kernel size, but got \
 pad=2, kernel_size=3 and dilation=1
           padding=1 is the largest: a window in the padding alone would have nothing to pool
+          Padding holds zeros ...
         """
         arguments = (kernel, stride, padding, dilation, ceil_mode, dims, kind)
         try:
