@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from tatamu import cli_summary
 from tatamu.cli_classify import add_classify
+from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
 from tatamu.lens.drawn import draw, draws_files, draws_lines
@@ -121,6 +122,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_parity(app, w)
     _add_run(app, w)
     add_classify(app, w, _speaking(w), _examples)
+    add_models(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cli_runner import run
 
 import tatamu
 from tatamu import nn, pitfalls
@@ -19,7 +20,6 @@ from tatamu.learn.entries import ENTRIES, KERAS
 from tatamu.learn.glossary import TERMS
 from tatamu.learn.parameters import PARAMETERS
 from tatamu.lens.words import TEXTS
-from tests.cli_runner import run
 
 ROOT = Path(__file__).parent.parent
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")

@@ -12,6 +12,7 @@ from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
     classify,
     command,
+    models,
     parity,
     problems,
     report,
@@ -40,6 +41,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **terminal.TEXTS,
     **report.TEXTS,
     **classify.TEXTS,
+    **models.TEXTS,
     **command.TEXTS,
     **parity.TEXTS,
     **run.TEXTS,
