@@ -220,12 +220,19 @@ def plan(problem: ConvProblem, target: Target) -> WeightGradPlan:
     )
 
 
+# Steps for each number of a gradient whose groups must first be filled up to whole vectors: one
+# thread copies it.
+FILL_STEPS = 4.0
+
+
 def cost(problem: ConvProblem, target: Target) -> Cost:
     """What the kernels are predicted to take."""
     found = plan(problem, target)
     results = prod(found.dw_shape) * problem.itemsize
     moved = problem.moved + 2 * results
-    return Cost(steps(problem, target), moved, found.items, results, launches=2)
+    filled = problem.spec.groups * found.padded_channels
+    padding = FILL_STEPS * problem.pixels * filled if filled != problem.out_channels else 0.0
+    return Cost(steps(problem, target) + padding, moved, found.items, results, launches=2)
 
 
 def steps(problem: ConvProblem, target: Target) -> float:
