@@ -28,7 +28,7 @@ __all__ = [
 
 NOTE = "tuned"
 # A kernel that is this many times as fast as the next by typical rates is so by any machine's.
-CLEAR = 1.6
+CLEAR = 3.0
 
 
 @dataclass(slots=True)
