@@ -17,6 +17,7 @@ from tatamu import autograd, ops
 from tatamu.dtypes import BY_NAME
 from tatamu.errors import CompileError
 from tatamu.ops import op as op_module
+from tatamu.ops import plan
 from tatamu.ops.array import made
 from tatamu.ops.common import full
 from tatamu.ops.convolution import convolution
@@ -343,7 +344,7 @@ def test_kernels_are_asked_once_per_signature() -> None:
 def test_one_warning_where_no_kernel_can_be_had(
     stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(op_module, "_warned", [])
+    monkeypatch.setattr(plan, "_warned", [])
     kernel = FakeKernel(fail=stage)
     op = double_op("double", (kernel,))
     with pytest.warns(RuntimeWarning, match=r"NumPy reference.*no co") as caught:
