@@ -55,6 +55,21 @@ def _through_node(values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int] |
     return tuple(found), places, node
 
 
+def _replaced(found: tuple[Any, ...], changed: Any, kind: str, what: str) -> tuple[Any, ...]:
+    """The gradients that a hook gave in place of ``found``; None leaves them. RuntimeError for
+    another number of them.
+    """
+    if changed is None:
+        return found
+    given = tuple(changed) if isinstance(changed, (tuple, list)) else (changed,)
+    if len(given) != len(found):
+        raise RuntimeError(
+            f"Backward {kind} returned an invalid number of {what}, got {len(given)}, "
+            f"but expected {len(found)}"
+        )
+    return given
+
+
 class Watch:
     """One call whose backward pass is watched."""
 
@@ -89,15 +104,7 @@ class Watch:
         found = _spread(self.places, grad_inputs, self.count)
         for hook in self.full:
             changed = hook(self.module, found, self.grad_outputs)
-            if changed is None:
-                continue
-            changed = changed if isinstance(changed, (tuple, list)) else (changed,)
-            if len(changed) != len(found):
-                raise RuntimeError(
-                    "Backward hook returned an invalid number of grad_input, got "
-                    f"{len(changed)}, but expected {len(found)}"
-                )
-            found = tuple(changed)
+            found = _replaced(found, changed, "hook", "grad_input")
         self.grad_outputs = None
         return tuple(found[place] for place in self.places)
 
@@ -127,16 +134,7 @@ class Watch:
     def _at_outputs(self, places: list[int], grad_outputs: Any, size: int) -> Any:
         found = _spread(places, grad_outputs, size)
         for hook in self.before:
-            changed = hook(self.module, found)
-            if changed is None:
-                continue
-            changed = changed if isinstance(changed, (tuple, list)) else (changed,)
-            if len(changed) != len(found):
-                raise RuntimeError(
-                    "Backward pre hook returned an invalid number of grad_output, got "
-                    f"{len(changed)}, but expected {len(found)}"
-                )
-            found = tuple(changed)
+            found = _replaced(found, hook(self.module, found), "pre hook", "grad_output")
         self.grad_outputs = found
         if self.places is None and self.full:
             self._without_inputs(found)
