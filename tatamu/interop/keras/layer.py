@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -166,7 +167,7 @@ class Layer:
         if not several:
             values = self._in_own_dtype(values)
         self.prepare(shapes)
-        if not self.takes_training():
+        if not _takes_training(type(self)):
             options.pop("training", None)
         return self.call(values, *args, **options)
 
@@ -177,13 +178,6 @@ class Layer:
     def casts_integers(self) -> bool:
         """Whether whole numbers become floating-point ones, as arithmetic with weights needs."""
         return True
-
-    def takes_training(self) -> bool:
-        """Whether ``call`` has an argument ``training``."""
-        import inspect
-
-        parameters = inspect.signature(self.call).parameters.values()
-        return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
     def prepare(self, shape: Any) -> None:
         """Check the shape that arrives, and build if that was not done."""
@@ -335,6 +329,13 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+@functools.cache
+def _takes_training(kind: Any) -> bool:
+    """Whether ``call`` of a class has an argument ``training``."""
+    parameters = inspect.signature(kind.call).parameters.values()
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _several(inputs: Any) -> bool:
