@@ -8,7 +8,7 @@ import numpy as np
 
 from tatamu import dtypes
 from tatamu.filled import blank, leaf, must_be_plain, must_be_type, number_and_dtype, ordered
-from tatamu.functions.function import type_name
+from tatamu.functions.function import must_be_tensor
 from tatamu.methods.views import MemoryFormat, preserve_format
 from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints, axis_order, dense_strides
@@ -61,11 +61,7 @@ def _like(
     pin_memory: Any,
     memory_format: MemoryFormat | None,
 ) -> Tensor:
-    if not isinstance(x, Array):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(x)}\n"
-            "  torch.tensor(...) or torch.from_numpy(...) makes one"
-        )
+    must_be_tensor(name, x)
     must_be_plain(name, device, layout, pin_memory)
     kind = must_be_type(name, dtype) or x.dtype
     strides = _preserved(x, memory_format or preserve_format)
