@@ -8,14 +8,13 @@ import io
 import json
 import re
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from scripts_of_fixtures import script
 
 import tatamu
 from tatamu.interop import keras
@@ -28,17 +27,7 @@ FACTS = json.loads((FOLDER / "keras.json").read_text(encoding="utf-8"))
 NAMES = {"keras": keras, "layers": layers, "tf": tf, "np": np}
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "scripts" / "fixtures" / "keras_names.py"
-    loader = SourceFileLoader("keras_names", str(path))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-CASES = _load()
+CASES = script("keras_names")
 
 
 def value(code: str) -> Any:

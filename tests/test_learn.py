@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from cli_runner import run
+from scripts_of_fixtures import tool
 
 import tatamu
 from tatamu import nn, pitfalls
@@ -197,7 +195,7 @@ def test_a_term_in_one_language_is_that_term_in_the_other(word: str) -> None:
 
 
 def test_the_pages_are_what_the_terms_say() -> None:
-    script = load("glossary")
+    script = tool("glossary")
     for lang, path in script.PAGES.items():
         assert path.read_text(encoding="utf-8") == script.page(lang)
 
@@ -213,12 +211,3 @@ def test_terms_stand_once() -> None:
         "転置畳み込み",
         "受容野",
     } <= {term.ja for term in TERMS}
-
-
-def load(name: str) -> ModuleType:
-    loader = SourceFileLoader(f"{name}_script", str(ROOT / "scripts" / name))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module

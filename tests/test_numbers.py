@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from scripts_of_fixtures import tool
 
 ROOT = Path(__file__).parent.parent
 READMES = ("README.md", "README.ja.md")
@@ -20,16 +18,7 @@ MEASURED = re.compile(
 )
 
 
-def _load() -> ModuleType:
-    loader = SourceFileLoader("numbers_script", str(ROOT / "scripts" / "numbers"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-numbers = _load()
+numbers = tool("numbers")
 
 
 def _unmarked(text: str) -> list[str]:
