@@ -167,7 +167,8 @@ class Layer:
         if not several:
             values = self._in_own_dtype(values)
         self.prepare(shapes)
-        if not _takes_training(type(self)):
+        kind: Any = type(self)
+        if not _takes_training(kind):
             options.pop("training", None)
         return self.call(values, *args, **options)
 
