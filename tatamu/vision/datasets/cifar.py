@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import numpy as np
 
-from tatamu.vision.datasets.utils import check_integrity, download_and_extract_archive, not_found
-from tatamu.vision.datasets.vision import Transform, VisionDataset
+from tatamu.vision.datasets.archived import ArchivedDataset
+from tatamu.vision.datasets.utils import check_integrity, not_found
+from tatamu.vision.datasets.vision import Transform
 
 __all__ = ["CIFAR10", "CIFAR100"]
 
 
-class CIFAR10(VisionDataset):
+class CIFAR10(ArchivedDataset):
     """60,000 photos of 32 x 32 pixels in ten classes: 50,000 to train with, 10,000 to test with.
 
     The files lie in ``root/cifar-10-batches-py``; ``download=True`` fetches them if one is missing
@@ -52,18 +52,14 @@ class CIFAR10(VisionDataset):
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
-        if download:
-            self.download()
-        if not self._check_integrity():
-            sentence = "Dataset not found or corrupted. You can use download=True to download it"
-            raise not_found(sentence, self._files())
+        self._ensure(download)
         self.targets: list[int] = []
         parts = []
         for name, _ in self.train_list if train else self.test_list:
             entry = _unpickled(self._place(name))
             parts.append(entry["data"])
             self.targets.extend(entry["labels"] if "labels" in entry else entry["fine_labels"])
-        self.data: Any = np.vstack(parts).reshape(-1, 3, 32, 32).transpose((0, 2, 3, 1))
+        self.data = np.vstack(parts).reshape(-1, 3, 32, 32).transpose((0, 2, 3, 1))
         self._load_meta()
 
     def _load_meta(self) -> None:
@@ -77,29 +73,10 @@ class CIFAR10(VisionDataset):
         self.classes: list[str] = _unpickled(path)[self.meta["key"]]
         self.class_to_idx = {name: index for index, name in enumerate(self.classes)}
 
-    def _place(self, name: str) -> str:
-        return os.path.join(self.root, self.base_folder, name)
-
-    def _files(self) -> list[tuple[str, str | None]]:
-        return [(self._place(name), md5) for name, md5 in [*self.train_list, *self.test_list]]
-
-    def _check_integrity(self) -> bool:
-        return all(check_integrity(path, md5) for path, md5 in self._files())
-
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         from PIL import Image
 
         return self._transformed(Image.fromarray(self.data[index]), self.targets[index])
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def download(self) -> None:
-        """Fetch the archive and unpack it, unless all files are there and right."""
-        if not self._check_integrity():
-            download_and_extract_archive(
-                self.url, self.root, filename=self.filename, md5=self.tgz_md5
-            )
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train is True else 'Test'}"

@@ -9,22 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tatamu.vision.datasets.archived import ArchivedDataset
 from tatamu.vision.datasets.binary import read_array
-from tatamu.vision.datasets.utils import (
-    check_integrity,
-    download_and_extract_archive,
-    not_found,
-    verify_str_arg,
-)
-from tatamu.vision.datasets.vision import Transform, VisionDataset
+from tatamu.vision.datasets.utils import verify_str_arg
+from tatamu.vision.datasets.vision import Transform
 
 __all__ = ["STL10"]
 
 
-class STL10(VisionDataset):
+class STL10(ArchivedDataset):
     """Photos of 96 x 96 pixels: ``split`` is "train", "test", "unlabeled" or "train+unlabeled".
 
-    The files lie in ``root/stl10_binary``. ``folds`` takes one of ten parts of the training photos.
+    The files lie in ``root/stl10_binary``; ``download=True`` fetches their archive of 2.6 GB.
+    ``folds`` takes one of ten parts of the training photos.
     ``data`` is an array (N, 3, 96, 96), read from the file as it is used ("train+unlabeled" needs
     2.9 GB of memory); ``labels`` are -1 where there is none. RuntimeError if a file is missing or
     altered, ValueError for another split or fold.
@@ -59,11 +56,7 @@ class STL10(VisionDataset):
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.split = verify_str_arg(split, "split", self.splits)
         self.folds = self._verify_folds(folds)
-        if download:
-            self.download()
-        if not self._check_integrity():
-            sentence = "Dataset not found or corrupted. You can use download=True to download it"
-            raise not_found(sentence, self._files())
+        self._ensure(download)
         self.data, self.labels = self._load()
         names = self._place(self.class_names_file)
         if os.path.isfile(names):
@@ -104,30 +97,11 @@ class STL10(VisionDataset):
     def _numbers(self, name: str) -> npt.NDArray[Any]:
         return read_array(self._place(name)) - np.uint8(1)
 
-    def _place(self, name: str) -> str:
-        return os.path.join(self.root, self.base_folder, name)
-
-    def _files(self) -> list[tuple[str, str | None]]:
-        return [(self._place(name), md5) for name, md5 in [*self.train_list, *self.test_list]]
-
-    def _check_integrity(self) -> bool:
-        return all(check_integrity(path, md5) for path, md5 in self._files())
-
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         from PIL import Image
 
         picture = Image.fromarray(self.data[index].transpose((1, 2, 0)))
         return self._transformed(picture, int(self.labels[index]))
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def download(self) -> None:
-        """Fetch the archive of 2.6 GB and unpack it, unless all files are there and right."""
-        if not self._check_integrity():
-            download_and_extract_archive(
-                self.url, self.root, filename=self.filename, md5=self.tgz_md5
-            )
 
     def extra_repr(self) -> str:
         return f"Split: {self.split}"
