@@ -79,14 +79,19 @@ def must_be_type(name: str, dtype: Any) -> Any:
     )
 
 
+def must_be_differentiable(dtype: DType, requires_grad: bool) -> None:
+    """RuntimeError for a tensor of integers that is to require a gradient."""
+    if requires_grad and not dtype.is_floating_point:
+        raise RuntimeError(
+            "Only Tensors of floating point and complex dtype can require gradients\n"
+            f"  it is {dtype}: write 1. for 1, or give dtype=torch.float32"
+        )
+
+
 def leaf(out: Any, requires_grad: bool) -> Tensor:
     """``out`` as a leaf that may require a gradient. RuntimeError for integers that are to."""
+    must_be_differentiable(out.dtype, requires_grad)
     if requires_grad:
-        if not out.dtype.is_floating_point:
-            raise RuntimeError(
-                "Only Tensors of floating point and complex dtype can require gradients\n"
-                f"  it is {out.dtype}: write 1. for 1, or give dtype=torch.float32"
-            )
         out._requires_grad = True
     return out  # type: ignore[no-any-return]
 

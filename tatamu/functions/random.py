@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tatamu import dtypes
+from tatamu import dtypes, filled
 from tatamu.dtypes import DType
+from tatamu.filled import must_be_differentiable
 from tatamu.functions.function import function
 from tatamu.methods.random import fill
 from tatamu.methods.views import sizes
-from tatamu.ops.array import Array, made, wrap
+from tatamu.ops.array import Array, wrap
 from tatamu.ops.layout import Size, contiguous_strides, ordered_like
 from tatamu.random import default_generator, draws
 from tatamu.random.generator import Generator
@@ -45,10 +46,7 @@ def blank(shape: Any, dtype: DType, strides: Any = None, out: Any = None) -> Any
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {negative[0]}: {list(size)}"
         )
-    if out is not None:
-        return _resized(out, size)
-    storage = Storage(size.numel() * dtype.itemsize)
-    return made.type(storage, 0, size, strides or contiguous_strides(size), dtype)
+    return filled.blank(size, dtype, strides) if out is None else _resized(out, size)
 
 
 def _resized(out: Tensor, size: Size) -> Tensor:
@@ -66,11 +64,6 @@ def _check_out(out: Tensor | None, dtype: DType | None) -> None:
             f"dtype {dtype.legacy_name} does not match dtype of out parameter "
             f"({out.dtype.legacy_name})"
         )
-
-
-def _can_require(dtype: DType, requires_grad: bool) -> None:
-    if requires_grad and not dtype.is_floating_point:
-        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
 def blank_like(x: Array, dtype: DType | None = None) -> Any:
@@ -108,7 +101,7 @@ def _room(name: str, size: Any, dtype: DType, out: Any, options: dict[str, Any])
 
 
 def _finished(tensor: Any, requires_grad: bool) -> Any:
-    _can_require(tensor.dtype, requires_grad)
+    must_be_differentiable(tensor.dtype, requires_grad)
     return tensor.requires_grad_() if requires_grad else tensor
 
 
@@ -184,7 +177,7 @@ def randint(
     check_options("randint", named)
     _check_out(out, dtype)
     kind = dtype or dtypes.int64
-    _can_require(kind, requires_grad)
+    must_be_differentiable(kind, requires_grad)
     tensor = blank(sizes((size,)), kind, out=out)
     tensor.random_(operator.index(low), operator.index(high), generator=generator)
     return _finished(tensor, requires_grad)  # type: ignore[no-any-return]
