@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -38,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_own_folder] = folder
         os.environ["TATAMU_CACHE"] = folder
     settings.load_profile("nightly" if _wants_nightly(config) else "quick")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that starts the run in the background has it ignore interrupts, and with it the
+        # processes that tests start and interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
