@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tatamu.lens import maps, show
+from tatamu.lens.probe import Probe
 from tatamu.lens.records import LayerRecord
 from tatamu.lens.sections import paragraph, section
 from tatamu.lens.words import Words
-from tatamu.lens.worked import Worked, work_out
+from tatamu.lens.worked import work_out
 
 MOST_SIDE = 7
 MOST_CHANNELS = 4
@@ -48,7 +49,7 @@ def channel_label(record: LayerRecord, channel: int) -> str:
     return str(channel)
 
 
-def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
+def _grids(record: LayerRecord, worked: Probe, w: Words) -> str:
     if worked.kind == "value":
         return ""
     if max(worked.patch.shape[1:]) > MOST_SIDE:
@@ -76,7 +77,7 @@ def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
     return f'<div class="scroll"><div class="steps">{"".join(rows)}</div></div>{rest}'
 
 
-def _patch_table(worked: Worked, channel: int, places: int, w: Words) -> str:
+def _patch_table(worked: Probe, channel: int, places: int, w: Words) -> str:
     chosen = None
     if worked.kind == "max":
         flat = int(worked.patch[channel].argmax())
@@ -118,7 +119,7 @@ def _fixed(value: float, places: int) -> str:
     return show.signed(value, places).lstrip("+")
 
 
-def _sum(record: LayerRecord, worked: Worked, w: Words) -> str:
+def _sum(record: LayerRecord, worked: Probe, w: Words) -> str:
     result = f"<b>{show.plain(worked.result)}</b>"
     if worked.kind == "max":
         return f'<p class="total">max = {result}</p>'

@@ -14,6 +14,7 @@ from tatamu.lens.words import (
     command,
     models,
     parity,
+    probe,
     problems,
     report,
     run,
@@ -37,6 +38,7 @@ __all__ = [
 
 TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
+    **probe.TEXTS,
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
