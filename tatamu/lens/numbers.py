@@ -102,6 +102,9 @@ def step_text(worked: Probe) -> str:
         return f"max({', '.join(values)})"
     if worked.kind == "mean":
         return f"({' + '.join(values)}) / {worked.divisor}"
+    if worked.kind == "norm":
+        power = show.plain(worked.power)
+        return f"({' + '.join(f'{value}^{power}' for value in values)})^(1/{power})"
     if worked.weight is None or len(values) > MOST_TERMS:
         terms = [show.term(total) for total in worked.sums]
     else:
@@ -109,7 +112,7 @@ def step_text(worked: Probe) -> str:
         terms = [f"{value}·{weight}" for value, weight in zip(values, weights, strict=True)]
     if worked.bias is not None:
         terms.append(show.term(worked.bias))
-    return " + ".join(terms)
+    return " + ".join(terms) or "0"
 
 
 def _value(value: float, inside: bool) -> str:
