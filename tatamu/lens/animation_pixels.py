@@ -61,9 +61,7 @@ def webp(sheet: Sheet) -> bytes:
     return _saved(frames(sheet), sheet, "WEBP", lossless=True, quality=60, method=4)
 
 
-def _saved(
-    pictures: Sequence[PILImage.Image], sheet: Sheet, kind: str, **settings: Any
-) -> bytes:
+def _saved(pictures: Sequence[PILImage.Image], sheet: Sheet, kind: str, **settings: Any) -> bytes:
     buffer = io.BytesIO()
     durations = list(sheet.durations)
     pictures[0].save(
@@ -180,5 +178,3 @@ def _sign(
         points = [(x + across * size, y + down * size) for across, down in stroke]
         draw.line(points, colour, max(2, round(size * 0.075)), joint="curve")
     return width * size
-
-

@@ -13,7 +13,8 @@ from tatamu.lens.animation_text import Piece, arithmetic, number, running, wrapp
 
 MARGIN = 40
 INNER = 880
-LARGEST, SMALLEST = 56, 20
+LARGEST, SMALLEST = 56, 16
+TALLEST = 560
 GAP = 1.7
 """Between boards, in cells; `STACK` between channels of one kind."""
 STACK = 0.5
@@ -177,9 +178,30 @@ def _header(animation: Animation, marks: _Marks, total: int) -> float:
             (label_width + 2, change, "result"),
             (label_width + change_width + 5, formula, "ink"),
         ):
-            marks.put(CAPTIONS, Text(MARGIN + at * step, y, ((text, role),), size, "start"), 0, last)
+            marks.put(
+                CAPTIONS, Text(MARGIN + at * step, y, ((text, role),), size, "start"), 0, last
+            )
         y += SIZE_LINE
     return y + 14
+
+
+def cell_size(scene: Scene) -> int:
+    """The side of a cell, the same for all boards; 0 where it would be too small to read."""
+    groups = {group[0].name: group for group in _groups(scene)}
+    if scene.kind == "unfold":
+        columns, weights = groups["columns"][0], groups["weights"][0]
+        pictures = [board for name in ("input", "output") for board in groups[name]]
+        left = max(weights.width, *(board.width for board in pictures))
+        stacked = sum(board.height + STACK for board in pictures)
+        across = left + GAP + columns.width
+        down = max(columns.height, stacked) + GAP + weights.height
+        cell = min(44.0, INNER / across, (TALLEST + 120) / down)
+    else:
+        across = sum(max(b.width for b in group) for group in groups.values())
+        across += GAP * (len(groups) - 1)
+        down = max(sum(b.height + STACK for b in group) for group in groups.values())
+        cell = min(LARGEST, INNER / across, TALLEST / down)
+    return int(cell) if cell >= SMALLEST else 0
 
 
 @dataclass(frozen=True)
@@ -212,11 +234,8 @@ def _groups(scene: Scene) -> list[list[Board]]:
 def _in_row(scene: Scene) -> list[_Placed]:
     """Boards from left to right, the channels of each one above the other, all on one middle."""
     groups = _groups(scene)
-    across = sum(max(board.width for board in group) for group in groups)
-    down = max(sum(b.height + STACK for b in group) - STACK for group in groups)
     labels = max(len(group) for group in groups)
-    cell = min(LARGEST, INNER / (across + GAP * (len(groups) - 1)), 520 / down)
-    cell = max(SMALLEST, int(cell))
+    cell = max(SMALLEST, cell_size(scene))
     between = CAPTION if labels > 1 else 0
     tall = max(sum(b.height * cell + STACK * cell + between for b in group) for group in groups)
     found = []
@@ -241,10 +260,7 @@ def _cross(scene: Scene) -> list[_Placed]:
     left = max(weights.width, *(board.width for group in pictures for board in group))
     stacked = sum(board.height for group in pictures for board in group)
     many = sum(len(group) for group in pictures)
-    head = max(columns.height, stacked + STACK * many)
-    across = left + GAP + columns.width
-    down = head + GAP + weights.height
-    cell = max(SMALLEST, int(min(44, INNER / across, (600 - many * CAPTION) / down)))
+    cell = max(SMALLEST, cell_size(scene))
     high = max(columns.height * cell, (stacked + STACK * many) * cell + many * CAPTION)
     found = []
     y = 0.0

@@ -87,7 +87,9 @@ def spans(subject: Subject) -> tuple[range, range]:
     if isinstance(subject.spec, AdaptiveSpec):
         return range(sizes[0]), range(sizes[1])
     found = []
-    for window, size, outs in zip(subject.spec.windows, sizes, subject.output.shape[1:], strict=True):
+    for window, size, outs in zip(
+        subject.spec.windows, sizes, subject.output.shape[1:], strict=True
+    ):
         before, after = window.pad
         reached = window.taps(outs - 1).stop if outs else 0
         found.append(range(-before, max(size + after, reached)))
@@ -170,9 +172,7 @@ def slide(subject: Subject) -> Scene:
     steps = []
     for channel, row, column in subject.places():
         found = subject.account(channel, row, column)
-        cells = tuple(
-            (y - down.start, x - across.start) for y in found.rows for x in found.columns
-        )
+        cells = tuple((y - down.start, x - across.start) for y in found.rows for x in found.columns)
         lit = []
         for read, board in enumerate(subject.read_by(channel)):
             tags = () if found.weight is None else tuple(found.weight[read].ravel().tolist())
@@ -231,9 +231,7 @@ def unfold(subject: Subject) -> Scene:
     steps = []
     for number, (row, column) in enumerate(itertools.product(range(height), range(width))):
         found = subject.account(0, row, column)
-        cells = tuple(
-            (y - down.start, x - across.start) for y in found.rows for x in found.columns
-        )
+        cells = tuple((y - down.start, x - across.start) for y in found.rows for x in found.columns)
         column_cells = tuple((tap, number) for tap in range(taps))
         lit = (*(Lit(board, cells) for board in range(count)), Lit(count + 1, column_cells))
         values = found.patch.ravel().tolist()

@@ -177,9 +177,7 @@ def _mark(mark: Mark, prefix: str) -> str:
 
 
 def _box(mark: Box, prefix: str) -> str:
-    place = (
-        f'x="{mark.x:.5g}" y="{mark.y:.5g}" width="{mark.width:.5g}" height="{mark.height:.5g}"'
-    )
+    place = f'x="{mark.x:.5g}" y="{mark.y:.5g}" width="{mark.width:.5g}" height="{mark.height:.5g}"'
     outline = f" o-{mark.outline}" if mark.outline else ""
     drawn = f'<rect class="{mark.fill}{outline}" {place}/>'
     if mark.hatched:

@@ -135,7 +135,9 @@ def scatter(subject: Subject) -> Scene:
     kept = set(itertools.product(range(tops, tops + height), range(lefts, lefts + width)))
     cut = frozenset(set(itertools.product(range(tall), range(wide))) - kept)
     biases = [subject.account(channel, 0, 0).bias or 0.0 for channel in range(channels)]
-    inputs = [Board("input", channel, rows_of(plane)) for channel, plane in enumerate(subject.input)]
+    inputs = [
+        Board("input", channel, rows_of(plane)) for channel, plane in enumerate(subject.input)
+    ]
     kernels = kernel_boards(subject)
     canvases = [
         Board("output", channel, ((biases[channel],) * wide,) * tall, cut)

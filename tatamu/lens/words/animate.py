@@ -53,10 +53,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Beyond the first row, each row of outputs is one frame.",
         "2 行目からは、出力の 1 行を 1 コマにまとめています。",
     ),
-    "animate.relation": (
-        "Conv2d with the same parameters leads from {after} back to {before}.",
-        "同じパラメーターの Conv2d は、{after} を {before} に戻します。",
-    ),
     "animate.uneven": (
         "The outputs get between {fewest} and {most} contributions each: uneven overlap shows as a "
         "checkerboard.",
@@ -151,18 +147,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "animate.large": (
         "{layer} on {size}: a matrix of {height}×{width} is too large to read (up to "
-        "{limit}×{limit}). {hint}",
+        "{limit}×{limit}). Try {hint}.",
         "{layer} に {size} を渡すと {height}×{width} の行列になり、大きすぎて読めません（上限は "
-        "{limit}×{limit}）。{hint}",
+        "{limit}×{limit}）。{hint} を試してください。",
     ),
     "animate.long": (
-        "{layer} on {size} makes {frames}, more than the limit of {limit}. {hint}",
-        "{layer} に {size} を渡すと{frames}になり、上限の {limit} コマを超えます。{hint}",
+        "{layer} on {size} makes {frames}, more than the limit of {limit}. Try {hint}.",
+        "{layer} に {size} を渡すと{frames}になり、上限の {limit} コマを超えます。{hint} を試してください。",
     ),
-    "animate.hint.size": ("Try --size {size}.", "--size {size} を試してください。"),
     "animate.hint.smaller": (
-        "Choose a smaller kernel, stride, padding or dilation.",
-        "カーネル、ストライド、パディング、ダイレーションを小さくしてください。",
+        "a smaller kernel, stride, padding or dilation",
+        "カーネル、ストライド、パディング、ダイレーションを小さくした設定",
     ),
     "animate.unwritable": (
         "{path} cannot be written: {why}.",
