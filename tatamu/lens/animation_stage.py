@@ -422,7 +422,8 @@ def _value(
 
 
 def _level(value: float, most: float) -> int:
-    return max(1, round(LEVELS * value / most))
+    """The step of grey: one for each count where there are few counts, else its share."""
+    return round(value) if most <= LEVELS else max(1, round(LEVELS * value / most))
 
 
 def _number(
