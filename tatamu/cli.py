@@ -15,14 +15,17 @@ import typer
 from typer.core import TyperGroup
 
 from tatamu import cli_summary
+from tatamu.cli_animate import add_animate
 from tatamu.cli_classify import add_classify
 from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.lens import filters
+from tatamu.lens.aim import aim_options
 from tatamu.lens.drawn import draw, draws_files, draws_lines
 from tatamu.lens.folder import check_folder, write_folder
 from tatamu.lens.layer_text import looks_like_layers
 from tatamu.lens.numbers import number_lines
+from tatamu.lens.probe_lines import probe_lines
 from tatamu.lens.progress import Display
 from tatamu.lens.publish import counts, publish
 from tatamu.lens.records import Look
@@ -123,6 +126,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_run(app, w)
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
+    add_animate(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 
@@ -172,6 +176,8 @@ def _add_look(app: typer.Typer, w: Words) -> None:
         numbers: Annotated[str | None, option("--input", text="help.input")] = None,
         weight: Annotated[list[str] | None, option("--weight", text="help.weight")] = None,
         bias: Annotated[str | None, option("--bias", text="help.bias")] = None,
+        at: Annotated[str | None, option("--at", text="help.at", metavar="ROW,COLUMN")] = None,
+        channel: Annotated[int | None, option("--channel", text="help.at.channel")] = None,
         out: Annotated[Path | None, option("-o", "--out", text="help.out")] = None,
         draws: Annotated[int | None, option("--draws", text="help.draws")] = None,
         max_pixels: Annotated[int, option("--max-pixels", text="help.max_pixels")] = MAX_PIXELS,
@@ -192,7 +198,10 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 weights=tuple(weight or ()),
                 bias=bias,
                 max_pixels=max_pixels,
-                command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels),
+                command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels)
+                + aim_options(at, channel),
+                at=at,
+                channel=channel,
             )
             if draws is None:
                 _look(request, out, speech)
@@ -321,6 +330,8 @@ def _look(request: Request, out: Path | None, w: Words) -> None:
         lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
         if folder is not None:
             publish(seen, folder, w, tell)
+    if request.at is not None or request.channel is not None:
+        lines += ["", *probe_lines(seen, w)]
     if folder is not None:
         lines += ["", _written(seen, folder, w)]
     if request.input is None:

@@ -89,13 +89,11 @@ def module_spec(
         return found
     if not all(name in settings for name in ("kernel_size", "stride")):
         return None
+    if isinstance(settings.get("spec"), ConvSpec):
+        made: ConvSpec = settings["spec"]
+        return made
     kernel, stride, padding = (settings.get(n, 0) for n in ("kernel_size", "stride", "padding"))
     dilation = settings.get("dilation", 1)
-    if "groups" in settings:
-        mode = settings["padding_mode"]
-        return ConvSpec.make(
-            kernel, stride, padding, dilation, settings["groups"], padding_mode=mode
-        )
     return PoolSpec.make(kernel, stride, padding, dilation, settings.get("ceil_mode", False))
 
 
@@ -136,7 +134,8 @@ def _output_shape(
     sizes = shape[-2:]
     room = [axis.window.padded(size) for axis, size in zip(spec.axes, sizes, strict=True)]
     extent = [axis.window.extent for axis in spec.axes]
-    if any(reach > space for reach, space in zip(extent, room, strict=True)):
+    reading = not any(axis.transposed for axis in spec.axes)
+    if reading and any(reach > space for reach, space in zip(extent, room, strict=True)):
         raise LookError("fit.window", layer=call, extent=show.times(extent), room=show.times(room))
     try:
         outs = spec.out_size(sizes)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tatamu.lens import filters
+from tatamu.lens.aim import aim, parse_place
 from tatamu.lens.chain import Step, make_chain
 from tatamu.lens.layer_text import LayerCall, parse_layers
 from tatamu.lens.matrices import parse_matrix
@@ -40,6 +41,8 @@ class Request:
     bias: str | None = None
     max_pixels: int = MAX_PIXELS
     command: str = "tatamu look"
+    at: str | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 
     _check_options(request)
     calls = parse_layers(request.layers) if request.layers is not None else None
+    place = None if request.at is None else parse_place(request.at)
     source = read_source(request, tell)
     channels = source.values.shape[0]
     given = _given_weights(request, channels, calls is None)
@@ -83,7 +87,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
     )
     return Look(
         source=source,
-        layers=records,
+        layers=aim(records, place, request.channel, source.values.shape[1:]),
         seed=request.seed,
         command=request.command,
         version=tatamu.__version__,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
+    animate,
     classify,
     command,
     models,
     parity,
+    probe,
     problems,
     report,
     run,
@@ -37,6 +39,8 @@ __all__ = [
 
 TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
+    **probe.TEXTS,
+    **animate.TEXTS,
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,

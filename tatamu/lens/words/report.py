@@ -131,10 +131,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "report.worked.patch": ("patch", "部分画像"),
     "report.worked.kernel": ("kernel", "カーネル"),
     "report.worked.bias": ("bias", "バイアス"),
-    "report.worked.gave": (
-        "The layer itself, in float32, gave {output}.",
-        "レイヤー自身の出力（float32）は {output} です。",
-    ),
     "report.worked.rest": (
         "Only the first {shown} of {count} input channels are drawn; the sums below "
         "cover them all.",
