@@ -1,10 +1,10 @@
 """What was seen of a whole network: frozen records of its layers, operations and edges.
 
-`tatamu.lens.record(model, picture)` makes a `NetworkRecord`. Each of its `NetworkLayer`s is one row:
-a call of a layer, or an operation that stands in a ``forward`` itself (``+``, ``cat``, a functional
-call), with the line it stands in. A row names the rows it takes its inputs from, so that the graph is
-known; what a row gave is copied at once, so that nothing which is later written over it can change
-the record. Arrays are read-only.
+`tatamu.lens.record(model, picture)` makes a `NetworkRecord`. Each of its `NetworkLayer`s is one
+row: a call of a layer, or an operation that stands in a ``forward`` itself (``+``, ``cat``, a
+functional call), with the line it stands in. A row names the rows it takes its inputs from, so that
+the graph is known; what a row gave is copied at once, so that nothing which is later written over
+it can change the record. Arrays are read-only.
 
 Multiply-adds, wherever they are counted, are those of products of matrices: one multiplication with
 the addition that follows it, for convolutions (plain or transposed), linear layers and matrix
@@ -46,7 +46,7 @@ INPUT = -1
 """The producer of an edge that comes from what the network was given."""
 
 CONSTANT = -2
-"""The producer of an edge that comes from nowhere in the network: a tensor that was there before."""
+"""The producer of an edge from nowhere in the network: of a tensor that was there before."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Statistics:
 
     ``zero`` and ``negative`` are shares of its values, as is ``strange``: NaN and infinities, which
     enter nothing else. ``histogram`` has equal bins from −``end`` to +``end``, zero between the two
-    middle ones; what lies beyond is counted at the ends. ``end`` is the magnitude that 99.5 % of the
-    values do not exceed.
+    middle ones; what lies beyond is counted at the ends. ``end`` is the magnitude that 99.5 % of
+    the values do not exceed.
     """
 
     count: int
@@ -318,7 +318,8 @@ class NetworkRecord:
     ``picture`` is what went in, (channels, height, width); ``outputs`` has the label and the row of
     every tensor that came out: ("", n) of a single one, ("0", n) of a tuple's, its key of a
     dictionary's. ``seconds`` is the median of ``runs`` runs of the whole network, ``peak`` and
-    ``memory`` this machine's measured GFLOP/s and GB/s with the ``threads`` in use, 0 where unknown.
+    ``memory`` this machine's measured GFLOP/s and GB/s with the ``threads`` in use, 0 where not
+    known.
     ``scores`` are the likeliest classes of a network that gives (1, classes), else none.
     """
 
@@ -351,7 +352,7 @@ class NetworkRecord:
         return len(self.layers)
 
     def __getitem__(self, key: int | str) -> NetworkLayer:
-        """A row by its number, or by its name or path (the first call). KeyError if there is none."""
+        """A row by its number, or its name or path (then the first); KeyError if there is none."""
         if isinstance(key, int):
             return self.layers[key]
         for layer in self.layers:
