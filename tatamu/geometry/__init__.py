@@ -13,6 +13,7 @@ from tatamu.geometry.phases import Phase, apart, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.resize import Resampling, resized
+from tatamu.geometry.seen import Reach, Seen
 from tatamu.geometry.tensorflow import same_pads, transposed_cut
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, centring, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
@@ -32,8 +33,10 @@ __all__ = [
     "Padded",
     "Phase",
     "PoolSpec",
+    "Reach",
     "ReceptiveField",
     "Resampling",
+    "Seen",
     "Window",
     "adaptive_bins",
     "apart",

@@ -39,14 +39,16 @@ Numpy = np.ndarray[Any, Any]
 
 
 class Local(threading.local):
-    """What each thread decides for itself: whether a graph is recorded, who watches, how what
-    backward needs is packed away, and whether its backward pass leaves leaves out.
+    """What each thread decides for itself: whether a graph is recorded, who watches, what those who
+    watch are to hear is written over, how what backward needs is packed away, and whether its
+    backward pass leaves leaves out.
     """
 
     grad: bool = True
     packing: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
     pruning: bool = False
     watchers: tuple[Callable[[Event], object], ...] = ()
+    written: Array | None = None
 
 
 local = Local()
