@@ -25,6 +25,7 @@ __all__ = [
     "OpReport",
     "Profile",
     "forget_tuned",
+    "op_report",
     "packed_memory",
     "profile",
     "set_packed_limit",
@@ -113,13 +114,13 @@ def profile(
     >>> [k.refusal for k in report.operations[0].kernels if k.name == "Winograd"]
     ['it needs stride 1, not (2, 2)']
     """
-    operations = []
-    for event, call in _events(layer, inputs):
-        found = candidates(call, exact=True) if call.op.kernels else []
-        kernels = tuple(_report(c, event, call, measure) for c in found)
-        shapes, flops = call.shapes, call.op.flops(call)
-        operations.append(OpReport(call.op.name, shapes, event.ran.kernel, flops, kernels))
+    operations = [_op_report(e, call, measure) for e, call in _events(layer, inputs)]
     return Profile(tuple(operations), packed_memory())
+
+
+def op_report(event: Event) -> OpReport:
+    """How an operation that ``watching`` tells of is served, and why not by other kernels."""
+    return _op_report(event, Call(event.op, event.attrs, event.inputs), False)
 
 
 def tune(layer: Callable[..., Any], *inputs: Array | Sequence[int]) -> Profile:
@@ -180,6 +181,12 @@ def _events(
     with no_grad(), watching(events.append):
         layer(*tensors)
     return [(e, Call(e.op, e.attrs, e.inputs)) for e in events if not e.op.aliases]
+
+
+def _op_report(event: Event, call: Call, measure: bool) -> OpReport:
+    found = candidates(call, exact=True) if call.op.kernels else []
+    kernels = tuple(_report(c, event, call, measure) for c in found)
+    return OpReport(call.op.name, call.shapes, event.ran.kernel, call.op.flops(call), kernels)
 
 
 def _report(candidate: Candidate, event: Event, call: Call, measure: bool) -> KernelReport:

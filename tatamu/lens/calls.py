@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from tatamu.nn import Module
     from tatamu.ops import Event
 
-__all__ = ["PACKAGE", "Watcher", "first_tensor", "is_layer", "main_event", "split", "watching_calls"]
+__all__ = [
+    "PACKAGE",
+    "Watcher",
+    "first_tensor",
+    "is_layer",
+    "main_event",
+    "split",
+    "watching_calls",
+]
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 

@@ -320,7 +320,8 @@ class NetworkRecord:
     dictionary's. ``seconds`` is the median of ``runs`` runs of the whole network, ``peak`` and
     ``memory`` this machine's measured GFLOP/s and GB/s with the ``threads`` in use, 0 where not
     known.
-    ``scores`` are the likeliest classes of a network that gives (1, classes), else none.
+    ``scores`` are the likeliest classes of a network that gives (N, classes), for the first sample,
+    else none; ``names`` the classes' names, if they were given.
     """
 
     title: str
@@ -339,6 +340,7 @@ class NetworkRecord:
     cam: GradCam | None
     budget: Budget
     replay: Replay = field(repr=False, compare=False)
+    names: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:

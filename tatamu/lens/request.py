@@ -14,6 +14,7 @@ import numpy as np
 from tatamu.lens import filters
 from tatamu.lens.chain import Step, make_chain
 from tatamu.lens.layer_text import LayerCall, parse_layers
+from tatamu.lens.machine import cpu_name, peak
 from tatamu.lens.matrices import parse_matrix
 from tatamu.lens.observe import observe
 from tatamu.lens.progress import Tell, silence
@@ -78,7 +79,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
         source.values,
         given.names if given else (),
         given.origin if given else "random",
-        _peak(),
+        peak(),
         tell,
     )
     return Look(
@@ -87,7 +88,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
         seed=request.seed,
         command=request.command,
         version=tatamu.__version__,
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         weights_sha256=_hash_weights([step.module for step in steps]),
     )
 
@@ -233,26 +234,3 @@ def _hash_weights(modules: Sequence[Module]) -> str:
             array = np.ascontiguousarray(parameter.detach().numpy(), dtype="<f4")
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _cpu_name() -> str:
-    from tatamu.runtime import machine
-
-    cpu = machine.cpu()
-    return f"{cpu.name}, {cpu.isa}"
-
-
-def _peak() -> float:
-    """Measured GFLOP/s of this machine with the threads in use, 0 where nothing can be compiled.
-
-    The better of two measurements, since other work on the machine can only slow one down.
-    """
-    import tatamu
-    from tatamu.errors import CompileError
-    from tatamu.runtime import machine
-
-    try:
-        threads = tatamu.get_num_threads()
-        return max(machine.fma_peak(threads), machine.fma_peak(threads, again=True))
-    except (CompileError, ImportError):
-        return 0.0
