@@ -12,7 +12,9 @@ from tatamu.geometry.phases import Phase, apart, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.resize import Resampling, resized
+from tatamu.geometry.solve import Limits, Setting, settings
 from tatamu.geometry.tensorflow import same_pads, transposed_cut
+from tatamu.geometry.unpool import UnpoolSpec
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, centring, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
 
@@ -27,11 +29,14 @@ __all__ = [
     "GeometryError",
     "Lang",
     "LeftOver",
+    "Limits",
     "Padded",
     "Phase",
     "PoolSpec",
     "ReceptiveField",
     "Resampling",
+    "Setting",
+    "UnpoolSpec",
     "Window",
     "adaptive_bins",
     "apart",
@@ -44,6 +49,7 @@ __all__ = [
     "receptive_words",
     "resized",
     "same_pads",
+    "settings",
     "transposed_cut",
     "unpooled",
 ]
