@@ -18,6 +18,7 @@ from tatamu.lens.matrices import parse_matrix
 from tatamu.lens.observe import observe
 from tatamu.lens.progress import Tell, silence
 from tatamu.lens.records import Array, Look, Source
+from tatamu.lens.view import View, arranged, checked
 from tatamu.lens.words import Count, LookError, Phrase
 from tatamu.vision.images import MAX_PIXELS, Photo, read_photo
 
@@ -40,6 +41,7 @@ class Request:
     bias: str | None = None
     max_pixels: int = MAX_PIXELS
     command: str = "tatamu look"
+    view: View = View()
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
     )
     return Look(
         source=source,
-        layers=records,
+        layers=arranged(records, request.view),
         seed=request.seed,
         command=request.command,
         version=tatamu.__version__,
@@ -95,6 +97,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 def _check_options(request: Request) -> None:
     if not 0 <= request.seed <= MAX_SEED:
         raise LookError("options.seed", seed=request.seed, limit=MAX_SEED)
+    checked(request.view)
     if request.max_pixels < 1:
         raise LookError("options.max_pixels", value=request.max_pixels)
     if request.photo is not None and request.input is not None:

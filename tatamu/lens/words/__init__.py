@@ -12,6 +12,7 @@ from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
     classify,
     command,
+    honest,
     models,
     parity,
     problems,
@@ -43,6 +44,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **classify.TEXTS,
     **models.TEXTS,
     **command.TEXTS,
+    **honest.TEXTS,
     **parity.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
