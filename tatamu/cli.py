@@ -34,6 +34,8 @@ from tatamu.lens.request import look as look_at
 from tatamu.lens.sizes import size_lines
 from tatamu.lens.terminal import look_lines
 from tatamu.lens.usage import unknown_command, usage_problem
+from tatamu.lens.view import View
+from tatamu.lens.view import options as view_options
 from tatamu.lens.words import Lang, LookError, Words, explain_problem, reader_language
 from tatamu.vision.images import MAX_PIXELS, PhotoError
 
@@ -180,6 +182,9 @@ def _add_look(app: typer.Typer, w: Words) -> None:
         channel: Annotated[int | None, option("--channel", text="help.at.channel")] = None,
         out: Annotated[Path | None, option("-o", "--out", text="help.out")] = None,
         draws: Annotated[int | None, option("--draws", text="help.draws")] = None,
+        scale: Annotated[str, option("--scale", text="help.scale")] = "own",
+        order: Annotated[str | None, option("--order", text="help.order")] = None,
+        torch_view: Annotated[bool, option("--torch-view", text="help.torch_view")] = False,
         max_pixels: Annotated[int, option("--max-pixels", text="help.max_pixels")] = MAX_PIXELS,
         lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
     ) -> None:
@@ -189,6 +194,7 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 _print(_kernel_list())
                 return
             photo, layers = _sort_out(photo, layers, layer)
+            view = View(scale, order, torch_view)
             request = Request(
                 photo=None if photo is None else Path(photo),
                 layers=layers,
@@ -199,9 +205,11 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 bias=bias,
                 max_pixels=max_pixels,
                 command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels)
-                + aim_options(at, channel),
+                + aim_options(at, channel)
+                + view_options(view),
                 at=at,
                 channel=channel,
+                view=view,
             )
             if draws is None:
                 _look(request, out, speech)
@@ -327,9 +335,11 @@ def _look(request: Request, out: Path | None, w: Words) -> None:
         check_folder(folder)
     with Display(w) as tell:
         seen = look_at(request, tell)
-        lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
+        lines = (
+            look_lines(seen, w, request.view) if request.input is None else number_lines(seen, w)
+        )
         if folder is not None:
-            publish(seen, folder, w, tell)
+            publish(seen, folder, w, tell, request.view)
     if request.at is not None or request.channel is not None:
         lines += ["", *probe_lines(seen, w)]
     if folder is not None:

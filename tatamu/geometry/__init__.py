@@ -14,7 +14,9 @@ from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
 from tatamu.geometry.receptive import ReceptiveField, receptive_field, receptive_words
 from tatamu.geometry.resize import Resampling, resized
 from tatamu.geometry.seen import Reach, Seen
+from tatamu.geometry.solve import Limits, Setting, settings
 from tatamu.geometry.tensorflow import same_pads, transposed_cut
+from tatamu.geometry.unpool import UnpoolSpec
 from tatamu.geometry.window import Axis, LeftOver, Window, adaptive_bins, centring, fold
 from tatamu.geometry.words import AXES, AxisWords, Lang, parameter_formula
 
@@ -30,6 +32,7 @@ __all__ = [
     "Insertion",
     "Lang",
     "LeftOver",
+    "Limits",
     "Padded",
     "Phase",
     "PoolSpec",
@@ -37,6 +40,8 @@ __all__ = [
     "ReceptiveField",
     "Resampling",
     "Seen",
+    "Setting",
+    "UnpoolSpec",
     "Window",
     "adaptive_bins",
     "apart",
@@ -49,6 +54,7 @@ __all__ = [
     "receptive_words",
     "resized",
     "same_pads",
+    "settings",
     "transposed_cut",
     "unpooled",
 ]

@@ -91,7 +91,8 @@ def back_formula(window: Window, size: int, output_padding: int = 0) -> str:
     """The arithmetic of `window.back(size, output_padding)`."""
     before, after = window.pad
     padding = f"2·{before}" if before == after else f"{before} − {after}"
-    reach = f"{window.dilation}·({window.kernel}−1) + {output_padding} + 1"
+    extra = f"+ {output_padding}" if output_padding >= 0 else f"− {-output_padding}"
+    reach = f"{window.dilation}·({window.kernel}−1) {extra} + 1"
     total = window.back(size, output_padding)
     return f"({size} − 1)·{window.stride} − {padding} + {reach} = {total}"
 

@@ -20,6 +20,7 @@ from tatamu.lens.matrices import parse_matrix
 from tatamu.lens.observe import observe
 from tatamu.lens.progress import Tell, silence
 from tatamu.lens.records import Array, Look, Source
+from tatamu.lens.view import View, arranged, checked
 from tatamu.lens.words import Count, LookError, Phrase
 from tatamu.vision.images import MAX_PIXELS, Photo, read_photo
 
@@ -44,6 +45,7 @@ class Request:
     command: str = "tatamu look"
     at: str | None = None
     channel: int | None = None
+    view: View = View()
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def look(request: Request, tell: Tell = silence) -> Look:
     )
     return Look(
         source=source,
-        layers=aim(records, place, request.channel, source.values.shape[1:]),
+        layers=arranged(
+            aim(records, place, request.channel, source.values.shape[1:]), request.view
+        ),
         seed=request.seed,
         command=request.command,
         version=tatamu.__version__,
@@ -100,6 +104,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 def _check_options(request: Request) -> None:
     if not 0 <= request.seed <= MAX_SEED:
         raise LookError("options.seed", seed=request.seed, limit=MAX_SEED)
+    checked(request.view)
     if request.max_pixels < 1:
         raise LookError("options.max_pixels", value=request.max_pixels)
     if request.photo is not None and request.input is not None:
