@@ -18,6 +18,7 @@ from tatamu import cli_summary
 from tatamu.cli_classify import add_classify
 from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
+from tatamu.cli_serve import add_serve
 from tatamu.lens import filters
 from tatamu.lens.aim import aim_options
 from tatamu.lens.drawn import draw, draws_files, draws_lines
@@ -125,6 +126,7 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_run(app, w)
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
+    add_serve(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 

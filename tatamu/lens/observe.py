@@ -35,11 +35,13 @@ def observe(
     origin: str,
     peak: float,
     tell: Tell,
+    budget: float = TIME_BUDGET,
 ) -> tuple[LayerRecord, ...]:
     """Run the steps on an input (channels, height, width) and record each.
 
     `names` and `origin` describe the weights of the first layer that has any. `peak` is the
-    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on.
+    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on. `budget` is
+    how many seconds go into timing each layer; with 0 each runs once, and its first time stands.
     """
     import tatamu
 
@@ -53,7 +55,7 @@ def observe(
             fields = (fields[0].through(down), fields[1].through(across))
         own = origin != "random" and index == 0
         tell("progress.layer", number=index + 1, count=len(steps), layer=step.call)
-        x, cost = _measure(step, x, peak)
+        x, cost = _measure(step, x, peak, budget)
         record = _record(
             step, index, taken, _planes_first(x), cost, fields, values.shape[1:],
             names if own else (), origin if own else "random",
@@ -103,7 +105,7 @@ def _record(
     )
 
 
-def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
+def _measure(step: Step, x: Tensor, peak: float, budget: float) -> tuple[Tensor, Cost]:
     import tatamu
     from tatamu.ops import Event, watching
 
@@ -126,7 +128,7 @@ def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
         ran = _main_event(events, step.call.name)
         events.clear()  # they hold the output
         compiling = ran.compile_seconds if ran else 0.0
-        seconds, runs = steady_seconds(run, first - compiling)
+        seconds, runs = steady_seconds(run, first - compiling, budget)
     assert y is not None
     weight, bias = (_parameter(step, name) for name in ("weight", "bias"))
     count = sum(p.size for p in (weight, bias) if p is not None)
@@ -165,17 +167,20 @@ def _run(step: Step, x: Tensor) -> Tensor:
     return first
 
 
-def steady_seconds(run: Callable[[], object], first: float) -> tuple[float, int]:
-    """The median time of several runs, and their number; about `TIME_BUDGET` in all.
+def steady_seconds(
+    run: Callable[[], object], first: float, budget: float = TIME_BUDGET
+) -> tuple[float, int]:
+    """The median time of several runs, and their number; about `budget` seconds in all.
 
     One more comes before them and does not count, since memory is slow until it has been used.
-    Where the first run (without its compiling) took longer than `PATIENCE`, its time is the answer.
+    Where the first run (without its compiling) took longer than `PATIENCE`, or there is no budget,
+    its time is the answer.
     """
-    if first > PATIENCE:
+    if first > PATIENCE or not budget:
         return first, 1
     run()
     taken: list[float] = []
-    while not taken or (len(taken) < MAX_RUNS and sum(taken) < TIME_BUDGET):
+    while not taken or (len(taken) < MAX_RUNS and sum(taken) < budget):
         start = time.perf_counter()
         run()
         taken.append(time.perf_counter() - start)
