@@ -19,6 +19,7 @@ from tatamu.cli_animate import add_animate
 from tatamu.cli_classify import add_classify
 from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
+from tatamu.cli_serve import add_serve
 from tatamu.lens import filters
 from tatamu.lens.aim import aim_options
 from tatamu.lens.drawn import draw, draws_files, draws_lines
@@ -129,6 +130,7 @@ def make_app(lang: Lang) -> typer.Typer:
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
     add_animate(app, w, _speaking(w), _examples)
+    add_serve(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 

@@ -15,6 +15,16 @@ from pathlib import Path
 
 PACKAGE = "tatamu"
 
+COMMANDS = (
+    "cli",
+    "cli_animate",
+    "cli_classify",
+    "cli_models",
+    "cli_run",
+    "cli_serve",
+    "cli_summary",
+)
+
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
     (
@@ -61,15 +71,13 @@ FLOORS = (
     ("",),
     ("vision",),
     ("lens",),
-    ("cli", "cli_animate", "cli_classify", "cli_models", "cli_run", "cli_summary"),
+    COMMANDS,
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
-ONLY_BY = {
-    "lens": ("lens", "cli", "cli_animate", "cli_classify", "cli_models", "cli_run", "cli_summary")
-}
+ONLY_BY = {"lens": ("lens", *COMMANDS)}
 
 
 def check(root: Path) -> list[str]:

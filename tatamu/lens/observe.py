@@ -36,11 +36,13 @@ def observe(
     origin: str,
     peak: float,
     tell: Tell,
+    budget: float = TIME_BUDGET,
 ) -> tuple[LayerRecord, ...]:
     """Run the steps on an input (channels, height, width) and record each.
 
     `names` and `origin` describe the weights of the first layer that has any. `peak` is the
-    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on.
+    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on. `budget` is
+    how many seconds go into timing each layer; with 0 each runs once, and its first time stands.
     """
     import tatamu
 
@@ -56,7 +58,7 @@ def observe(
         own = origin != "random" and index == 0
         tell("progress.layer", number=index + 1, count=len(steps), layer=step.call)
         before, indices = x, None if step.takes is None else given[step.takes]
-        x, cost, found = _measure(step, x, indices, peak)
+        x, cost, found = _measure(step, x, indices, peak, budget)
         if found is not None:
             given[index] = found
         detail = detail_of(step.module, before, indices if found is None else found)
@@ -113,7 +115,7 @@ def _record(
 
 
 def _measure(
-    step: Step, x: Tensor, indices: Tensor | None, peak: float
+    step: Step, x: Tensor, indices: Tensor | None, peak: float, budget: float
 ) -> tuple[Tensor, Cost, Tensor | None]:
     """The layer's output, what it cost, and the indices that a pooling gives beside it."""
     import tatamu
@@ -139,7 +141,7 @@ def _measure(
         ran = _main_event(events, step.call.name)
         events.clear()  # they hold the output
         compiling = ran.compile_seconds if ran else 0.0
-        seconds, runs = steady_seconds(run, first - compiling)
+        seconds, runs = steady_seconds(run, first - compiling, budget)
     assert y is not None
     weight, bias = (_parameter(step, name) for name in ("weight", "bias"))
     count = sum(p.size for p in (weight, bias) if p is not None)
@@ -185,17 +187,20 @@ def _run(step: Step, x: Tensor, indices: Tensor | None) -> tuple[Tensor, Tensor 
     return y if isinstance(y, tuple) else (y, None)
 
 
-def steady_seconds(run: Callable[[], object], first: float) -> tuple[float, int]:
-    """The median time of several runs, and their number; about `TIME_BUDGET` in all.
+def steady_seconds(
+    run: Callable[[], object], first: float, budget: float = TIME_BUDGET
+) -> tuple[float, int]:
+    """The median time of several runs, and their number; about `budget` seconds in all.
 
     One more comes before them and does not count, since memory is slow until it has been used.
-    Where the first run (without its compiling) took longer than `PATIENCE`, its time is the answer.
+    Where the first run (without its compiling) took longer than `PATIENCE`, or there is no budget,
+    its time is the answer.
     """
-    if first > PATIENCE:
+    if first > PATIENCE or not budget:
         return first, 1
     run()
     taken: list[float] = []
-    while not taken or (len(taken) < MAX_RUNS and sum(taken) < TIME_BUDGET):
+    while not taken or (len(taken) < MAX_RUNS and sum(taken) < budget):
         start = time.perf_counter()
         run()
         taken.append(time.perf_counter() - start)

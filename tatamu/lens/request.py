@@ -85,7 +85,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
         source.values,
         given.names if given else (),
         given.origin if given else "random",
-        peak(),
+        measured_peak(),
         tell,
     )
     return Look(
@@ -97,7 +97,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
         command=request.command,
         version=tatamu.__version__,
         cpu=cpu_name(),
-        weights_sha256=_hash_weights([step.module for step in steps]),
+        weights_sha256=hash_weights([step.module for step in steps]),
     )
 
 
@@ -123,10 +123,14 @@ def read_source(request: Request, tell: Tell) -> Source:
         return Source("--input", "numbers", values, None, digest)
     path = request.photo or sample_photo()
     tell("progress.reading", name=path.name)
-    photo = read_photo(path, request.max_pixels)
+    return photo_source(read_photo(path, request.max_pixels), request.photo is None)
+
+
+def photo_source(photo: Photo, sample: bool) -> Source:
+    """An opened photo as what goes in; `sample` says that it is the one that comes with tatamu."""
     values, pixels = _photo_values(photo)
     notes = _photo_notes(photo)
-    if request.photo is None:
+    if sample:
         notes = [("note.sample", ()), *notes]
     return Source(photo.name, photo.image.mode, values, pixels, photo.sha256, tuple(notes))
 
@@ -236,10 +240,35 @@ def _set_weights(step: Step, given: _Given) -> None:
             bias.copy_(tatamu.tensor(wanted))
 
 
-def _hash_weights(modules: Sequence[Module]) -> str:
+def hash_weights(modules: Sequence[Module]) -> str:
+    """A digest of all parameters, by which two looks' weights are told apart."""
     digest = hashlib.sha256()
     for module in modules:
         for parameter in module.parameters():
             array = np.ascontiguousarray(parameter.detach().numpy(), dtype="<f4")
             digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def cpu_name() -> str:
+    """This machine's processor and the instructions in use."""
+    from tatamu.runtime import machine
+
+    cpu = machine.cpu()
+    return f"{cpu.name}, {cpu.isa}"
+
+
+def measured_peak() -> float:
+    """Measured GFLOP/s of this machine with the threads in use, 0 where nothing can be compiled.
+
+    The better of two measurements, since other work on the machine can only slow one down.
+    """
+    import tatamu
+    from tatamu.errors import CompileError
+    from tatamu.runtime import machine
+
+    try:
+        threads = tatamu.get_num_threads()
+        return max(machine.fma_peak(threads), machine.fma_peak(threads, again=True))
+    except (CompileError, ImportError):
+        return 0.0

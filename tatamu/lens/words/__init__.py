@@ -21,8 +21,10 @@ from tatamu.lens.words import (
     report,
     run,
     script,
+    serve,
     summary,
     terminal,
+    web,
 )
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
@@ -53,6 +55,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     **run.TEXTS,
     **script.TEXTS,
     **summary.TEXTS,
+    **serve.TEXTS,
+    **web.TEXTS,
 }
 
 
