@@ -60,14 +60,17 @@ FLOORS = (
     ("hub",),
     ("",),
     ("vision",),
+    ("train",),
     ("lens",),
-    ("cli", "cli_classify", "cli_models", "cli_run", "cli_summary"),
+    ("cli", "cli_classify", "cli_models", "cli_run", "cli_summary", "cli_train"),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
-ONLY_BY = {"lens": ("lens", "cli", "cli_classify", "cli_models", "cli_run", "cli_summary")}
+ONLY_BY = {
+    "lens": ("lens", "cli", "cli_classify", "cli_models", "cli_run", "cli_summary", "cli_train")
+}
 
 
 def check(root: Path) -> list[str]:
