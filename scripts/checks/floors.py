@@ -15,15 +15,7 @@ from pathlib import Path
 
 PACKAGE = "tatamu"
 
-COMMANDS = (
-    "cli",
-    "cli_animate",
-    "cli_classify",
-    "cli_models",
-    "cli_run",
-    "cli_serve",
-    "cli_summary",
-)
+COMMANDS = ("cli", "cli_animate", "cli_classify", "cli_models", "cli_run", "cli_serve", "cli_summary")
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
@@ -70,6 +62,7 @@ FLOORS = (
     ("hub",),
     ("",),
     ("vision",),
+    ("train",),
     ("lens",),
     COMMANDS,
 )
@@ -78,6 +71,7 @@ HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
 ONLY_BY = {"lens": ("lens", *COMMANDS)}
+
 
 
 def check(root: Path) -> list[str]:

@@ -17,7 +17,7 @@ from tatamu.runtime.storage import Storage
 if TYPE_CHECKING:
     from tatamu.ops.op import Call
 
-__all__ = ["Plan", "Ran", "Runner"]
+__all__ = ["Plan", "Ran", "Runner", "warn_once"]
 
 
 class Ran(NamedTuple):
@@ -78,7 +78,7 @@ class Plan:
                     self.runner = candidate.kernel.prepare(call)
                 except CompileError as error:
                     reason = str(error)
-                    _warn_once(reason)
+                    warn_once(reason)
             if reason:
                 reasons.append(f"{candidate.kernel.name}: {reason}")
         self.why = "" if self.runner is not None else "; ".join(reasons)
@@ -114,7 +114,7 @@ class Plan:
         except CompileError as error:
             self.runner = None
             self.why = str(error)
-            _warn_once(self.why)
+            warn_once(self.why)
             return False
         return True
 
@@ -160,7 +160,7 @@ class Plan:
 _warned: list[str] = []
 
 
-def _warn_once(reason: str) -> None:
+def warn_once(reason: str) -> None:
     """Say, once per process, that compiled kernels cannot be had."""
     if not _warned:
         _warned.append(reason)
