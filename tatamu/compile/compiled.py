@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from tatamu.compile.execute import Bound
+from tatamu.compile.names import names_of
 from tatamu.compile.passes import improved
 from tatamu.compile.plan import ProgramPlan, planned
 from tatamu.compile.structure import Structure, flattened
@@ -81,7 +81,7 @@ class Compiled:
     def _made(self, args: Any, options: Mapping[str, Any]) -> Program:
         refuse_training(self._model)
         model = self._model
-        names, modules = _names(model)
+        names, modules = names_of(model)
         traced = trace(model, args, options, names, modules)
         graph = improved(traced.graph, fold=self._fold)
         plan = planned(graph, native=self._fold, winograd=self._winograd)
@@ -105,15 +105,6 @@ class Compiled:
         for program in self._programs.values():
             lines += [str(program.plan.graph), program.plan.memory()]
         return "\n".join(lines)
-
-
-def _names(model: Any) -> tuple[dict[int, str], dict[int, str]]:
-    """Parameters and buffers by the id of their storages, modules by their own."""
-    if not isinstance(model, Module):
-        return {}, {}
-    tensors: Iterator[Any] = chain(model.named_parameters(), model.named_buffers())
-    names = {id(tensor.storage): name for name, tensor in tensors}
-    return names, {id(module): name for name, module in model.named_modules()}
 
 
 def refuse_training(model: Any) -> None:
