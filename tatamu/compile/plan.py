@@ -14,30 +14,15 @@ from typing import NamedTuple
 
 from tatamu.compile.arena import Life, Placed, aligned, place
 from tatamu.compile.graph import Graph, Node, Value, joined_in_place, root
+from tatamu.compile.calls import PlacedCall
 from tatamu.compile.passes.editor import Editor
 from tatamu.ops.common import interned
 from tatamu.ops.layout import contiguous_strides
-from tatamu.ops.op import Call, Op, Out
+from tatamu.ops.op import Op
 from tatamu.ops.plan import Plan
 from tatamu.ops.reshape import clone
 
 __all__ = ["ProgramPlan", "Step", "Where", "planned"]
-
-
-class PlacedCall(Call):
-    """A call whose outputs lie as the program says."""
-
-    __slots__ = ("native", "places")
-
-    def __init__(self, node: Node, *, native: bool) -> None:
-        super().__init__(node.op, node.attrs, node.inputs)  # type: ignore[arg-type]
-        self.native = native
-        self.places = tuple([value.strides for value in node.outputs])
-
-    def outs(self) -> tuple[Out, ...]:
-        """The shape rule's, with the strides that were asked for."""
-        pairs = zip(self.op.shape(self), self.places, strict=True)
-        return tuple([out._replace(strides=strides) for out, strides in pairs])
 
 
 class Where(NamedTuple):

@@ -83,6 +83,8 @@ class Elementwise:
         found = self._problem(call)
         assert not isinstance(found, str), "it has been accepted"
         problem, turned = found
+        if turned and [step.kind for step in problem.expression.steps] == ["copy"]:
+            return PlannedRunner(reorder.plan(turned[0], target()))
         runner = PlannedRunner(pointwise.plan(problem, target()))
         if not turned:
             return runner
@@ -132,7 +134,7 @@ class Turning:
         from tatamu.runtime.launch import Launch
 
         self._runner = runner
-        self._bytes = {at: p.problem.itemsize * prod(p.problem.shape) for at, p in plans.items()}
+        self._bytes = {at: _reach(p.problem) for at, p in plans.items()}
         self._launches = {at: Launch(p) for at, p in plans.items()}
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
@@ -148,6 +150,12 @@ class Turning:
     def ran(self) -> Ran:
         """Which kernel ran."""
         return self._runner.ran()
+
+
+def _reach(problem: ReorderProblem) -> int:
+    """Bytes from the first element of a copy to the end of its last one."""
+    steps = zip(problem.shape, problem.y_strides, strict=True)
+    return problem.itemsize * (1 + sum((n - 1) * step for n, step in steps))
 
 
 def casting(target: Callable[[Any], DType]) -> Elementwise:
