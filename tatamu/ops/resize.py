@@ -17,8 +17,8 @@ from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, like_input, moved_bytes, one_each
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Runner, Sample, apply
 from tatamu.ops.pictures import pictures
-from tatamu.ops.planned import PlannedRunner, refusal, target
-from tatamu.runtime.storage import Storage
+from tatamu.ops.planned import PlannedRunner, refusal, target, too_few
+from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
     from tatamu.kernels.resize import ResizeProblem
@@ -144,8 +144,9 @@ class ResizeKernel:
         axes = self._axes(call)
         if isinstance(axes, str):
             return axes
-        if prod(call.op.shape(call)[0].shape) < FEWEST:
-            return f"NumPy is as fast for fewer than {FEWEST} elements"
+        few = too_few(prod(call.op.shape(call)[0].shape), FEWEST)
+        if few:
+            return few
         found = pictures(call, len(axes))
         if isinstance(found, str):
             return found
@@ -165,6 +166,8 @@ class ResizeKernel:
 class _Passes:
     """One kernel after another."""
 
+    native = True
+
     def __init__(self, runners: list[PlannedRunner], problems: list[ResizeProblem]) -> None:
         self._runners = runners
         self._bytes = []
@@ -174,7 +177,7 @@ class _Passes:
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
         for runner, size in zip(self._runners, self._bytes, strict=False):
-            between = Array(Storage(size), 0, outputs[0].shape, (), outputs[0].dtype)
+            between = Array(scratch(size), 0, outputs[0].shape, (), outputs[0].dtype)
             runner(inputs, (between,))
             inputs = (between,)
         self._runners[-1](inputs, outputs)
