@@ -12,36 +12,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 
 from tatamu.ops.array import Array, Numpy
-from tatamu.ops.op import Op
 from tatamu.ops.plan import Plan
-from tatamu.ops.op import Call
-from tatamu.ops.planned import serving_few
 from tatamu.runtime import capture, threads
 from tatamu.runtime.capture import ARENA, EXTERNAL, Launched, placed, region_of
 from tatamu.runtime.packing import packed
 from tatamu.runtime.program import Code, Instance, lay_down
 from tatamu.runtime.storage import Storage
 
-__all__ = ["Memory", "Program", "Step", "plan_of"]
+__all__ = ["Memory", "Program", "Step"]
 
 
-class Step(NamedTuple):
+class Step(Protocol):
     """An operation worked out, what it reads (None for what is absent), and what it writes."""
 
-    plan: Plan
-    inputs: tuple[Array | None, ...]
-    outputs: tuple[Array, ...]
+    @property
+    def plan(self) -> Plan:
+        """The call worked out for these tensors."""
 
+    @property
+    def inputs(self) -> tuple[Array | None, ...]:
+        """What it reads."""
 
-def plan_of(op: Op, attrs: Any, inputs: tuple[Array | None, ...]) -> Plan:
-    """The plan for a step: small calls are served by kernels, too."""
-    with serving_few():
-        return Plan(Call(op, attrs, inputs))
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """What it writes."""
 
 
 class Memory:

@@ -15,7 +15,7 @@ from tatamu.dtypes import DType
 from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides
 from tatamu.ops.op import Call, Ran, Runner
-from tatamu.ops.planned import PlannedRunner, refusal, target, too_few
+from tatamu.ops.planned import PlannedRunner, refusal, target
 from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
@@ -98,9 +98,8 @@ class Elementwise:
             return chosen
         expression, parameters = chosen
         fewest = FEWEST if expression.cost < COSTLY else FEWEST // 16
-        few = too_few(prod(out.shape), fewest)
-        if few:
-            return few
+        if prod(out.shape) < fewest:
+            return f"NumPy is as fast for fewer than {fewest} elements"
         shape, steps = tuple(out.shape), out.strides or contiguous_strides(out.shape)
         strides: list[Ints] = []
         turned: dict[int, ReorderProblem] = {}

@@ -17,7 +17,7 @@ from tatamu.ops.elementwise import FEWEST
 from tatamu.ops.index import index, select
 from tatamu.ops.layout import Ints, channels_last_strides, contiguous_strides, off_by_one
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Sample, view
-from tatamu.ops.planned import refusal, target, too_few
+from tatamu.ops.planned import refusal, target
 
 __all__ = ["block_diag", "cat", "stack"]
 
@@ -107,9 +107,8 @@ class Joining:
     def accepts(self, call: Call) -> str | None:
         """None, or why NumPy does it."""
         out = call.op.shape(call)[0]
-        few = too_few(prod(out.shape), FEWEST)
-        if few:
-            return few
+        if prod(out.shape) < FEWEST:
+            return f"NumPy is as fast for fewer than {FEWEST} elements"
         if out.dtype.itemsize not in NAMES:
             return f"it moves elements of 1, 4 and 8 bytes, not of {out.dtype.itemsize}"
         for problem, _ in self._copies(call):

@@ -21,7 +21,7 @@ from tatamu.ops.elementwise import FEWEST
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import NOTHING, Call, Op, Out, Sample, apply
 from tatamu.ops.pictures import pictures
-from tatamu.ops.planned import PlannedKernel, too_few
+from tatamu.ops.planned import PlannedKernel
 from tatamu.ops.resize import ResizeKernel
 
 if TYPE_CHECKING:
@@ -159,9 +159,8 @@ def _problem(call: Call) -> PaddingProblem | str:
     if isinstance(axes, str):
         return axes
     count = prod(_shape(call)[0].shape)
-    few = too_few(count, FEWEST)
-    if few:
-        return few
+    if count < FEWEST:
+        return f"NumPy is as fast for fewer than {FEWEST} elements"
     found = pictures(call, len(axes))
     if isinstance(found, str):
         return found

@@ -11,9 +11,7 @@ kernel is not for it), whose ``accepts`` and ``plan`` do the rest.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,35 +32,8 @@ __all__ = [
     "StagedRunner",
     "ran",
     "refusal",
-    "serving_few",
     "target",
-    "too_few",
 ]
-
-
-class _Few(threading.local):
-    served = False
-
-
-_few = _Few()
-
-
-def too_few(elements: int, fewest: int) -> str | None:
-    """Why so small a call is left to NumPy, which has done with it before a kernel is called."""
-    if elements >= fewest or _few.served:
-        return None
-    return f"NumPy is as fast for fewer than {fewest} elements"
-
-
-@contextmanager
-def serving_few() -> Iterator[None]:
-    """Plan small calls as large ones are: inside a program a kernel's call costs next to nothing."""
-    before = _few.served
-    _few.served = True
-    try:
-        yield
-    finally:
-        _few.served = before
 
 
 def target() -> Target:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints
 from tatamu.ops.op import Call
-from tatamu.ops.planned import PlannedKernel, PlannedRunner, target, too_few
+from tatamu.ops.planned import PlannedKernel, PlannedRunner, target
 
 if TYPE_CHECKING:
     from tatamu.kernels.product import ProductProblem
@@ -95,7 +95,7 @@ def _problem(
     batch: tuple[Ints, Ints, Ints],
 ) -> ProductProblem | str:
     rows, columns, depth = sizes
-    if too_few(2 * prod(batch[0]) * rows * columns * depth, TINY_FLOPS):
+    if 2 * prod(batch[0]) * rows * columns * depth < TINY_FLOPS:
         return "so small a product is left to NumPy"
     from tatamu.kernels.product import ProductProblem
 

@@ -17,7 +17,7 @@ from tatamu.ops.array import Array, Node, Numpy
 from tatamu.ops.common import interned, like_input, moved_bytes, one_each
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Runner, Sample, apply
 from tatamu.ops.pictures import pictures
-from tatamu.ops.planned import PlannedRunner, refusal, target, too_few
+from tatamu.ops.planned import PlannedRunner, refusal, target
 from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
@@ -144,9 +144,8 @@ class ResizeKernel:
         axes = self._axes(call)
         if isinstance(axes, str):
             return axes
-        few = too_few(prod(call.op.shape(call)[0].shape), FEWEST)
-        if few:
-            return few
+        if prod(call.op.shape(call)[0].shape) < FEWEST:
+            return f"NumPy is as fast for fewer than {FEWEST} elements"
         found = pictures(call, len(axes))
         if isinstance(found, str):
             return found
