@@ -54,6 +54,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn", "optim"),
+    ("compile",),
     ("summary", "utils"),
     ("learn",),
     ("backends", "cuda", "interop", "jit", "serialization"),

@@ -63,6 +63,7 @@ class ConvKernel:
     def __init__(self, name: str, role: Role = "forward"):
         self.name = name
         self.enabled = True
+        self.places = role != "input gradient"
         self._role: Role = role
 
     def accepts(self, call: Call) -> str | None:
@@ -168,6 +169,9 @@ def _forward(call: Call, strides: Ints) -> tuple[Part, ...]:
     problem = ConvProblem(spec, call.dtype(0).name, shape, steps, outputs, epilogue)
     if epilogue.residual:
         problem = replace(problem, r_strides=_residual_steps(call, problem))
+    _, _, y_steps = two_axes(spec_of(call), call.outs()[0].shape, _output_strides(call))
+    if (y_steps[0], *y_steps[2:]) != problem.y_dense:
+        problem = replace(problem, y_strides=(y_steps[0], *y_steps[2:]))
     return (Part(problem, 0, 0, None, ()),)
 
 
@@ -184,12 +188,18 @@ def _residual_steps(call: Call, problem: ConvProblem) -> Ints:
     return (steps[0], *steps[2:])
 
 
+def _output_strides(call: Call) -> Ints:
+    strides = call.outs()[0].strides
+    assert strides is not None, "an output of a convolution lies channels-last"
+    return strides
+
+
 def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
     """Phase by phase: what is read is the output's gradient, or a transposed layer's input."""
 
     out = call.op.shape(call)[0].shape
     spec, shape, steps = two_axes(spec_of(call), call.shape(0), strides)
-    _, wide_out, y_steps = two_axes(spec_of(call), out, channels_innermost_strides(out))
+    _, wide_out, y_steps = two_axes(spec_of(call), out, _output_strides(call))
     found = _phases(spec.windows, shape[2:], wide_out[2:])
     across = 1
     if spec.groups == 1 and apart(spec.windows[-1], shape[-1], wide_out[-1]):

@@ -64,9 +64,10 @@ class Elementwise:
     """
 
     name = "elementwise"
+    places = True
 
     def __init__(self, choose: Callable[[Call], Choice | str]) -> None:
-        self._choose = choose
+        self.choose = choose
 
     def accepts(self, call: Call) -> str | None:
         """None, or why this kernel does not serve this call."""
@@ -92,13 +93,13 @@ class Elementwise:
         """What is asked, and which inputs must be laid in another order first."""
         from tatamu.kernels.pointwise import PointwiseProblem
 
-        out = call.op.shape(call)[0]
-        chosen = self._choose(call)
+        out = call.outs()[0]
+        chosen = self.choose(call)
         if isinstance(chosen, str):
             return chosen
         expression, parameters = chosen
         fewest = FEWEST if expression.cost < COSTLY else FEWEST // 16
-        if prod(out.shape) < fewest:
+        if prod(out.shape) < fewest and not call.native:
             return f"NumPy is as fast for fewer than {fewest} elements"
         shape, steps = tuple(out.shape), out.strides or contiguous_strides(out.shape)
         strides: list[Ints] = []

@@ -107,7 +107,7 @@ class Joining:
     def accepts(self, call: Call) -> str | None:
         """None, or why NumPy does it."""
         out = call.op.shape(call)[0]
-        if prod(out.shape) < FEWEST:
+        if prod(out.shape) < FEWEST and not call.native:
             return f"NumPy is as fast for fewer than {FEWEST} elements"
         if out.dtype.itemsize not in NAMES:
             return f"it moves elements of 1, 4 and 8 bytes, not of {out.dtype.itemsize}"

@@ -55,6 +55,13 @@ class Call:
         self.strides = tuple([None if x is None else x.strides for x in inputs])
         self.dtypes = tuple([None if x is None else x.dtype for x in inputs])
 
+    native = False
+    """Whether a kernel is to serve it though NumPy would be as fast."""
+
+    def outs(self) -> tuple[Out, ...]:
+        """What the outputs are like; raises what the shape rule does."""
+        return self.op.shape(self)
+
     def shape(self, index: int) -> Size:
         """The shape of an input that is known to be there."""
         shape = self.shapes[index]
@@ -87,13 +94,15 @@ class Event(NamedTuple):
     attrs: Any
     output: Array
     ran: Ran
+    outputs: tuple[Array, ...]
 
 
 class Kernel(Protocol):
     """Something that can serve an operation faster than its reference.
 
     It may have a method ``costs(call)`` besides, that gives a ``kernels.cost.Cost`` for each
-    launch; of several kernels the one predicted to be fastest is then taken.
+    launch; of several kernels the one predicted to be fastest is then taken. If it says that it
+    ``places`` its output, it writes that with whatever strides ``call.outs()`` has.
     """
 
     name: str
@@ -262,7 +271,7 @@ def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
                 record(plan.call, inputs, outputs)
                 break
     if local.watchers:
-        event = Event(op, inputs, attrs, outputs[0], plan.ran())
+        event = Event(op, inputs, attrs, outputs[0], plan.ran(), outputs)
         for watcher in local.watchers:
             watcher(event)
     return outputs
@@ -329,7 +338,7 @@ def views(op: Op, attrs: Any, x: T) -> tuple[T, ...]:
                 out.output_nr = place
                 out._requires_grad = True
     if local.watchers and outs:
-        event = Event(op, (x,), attrs, outs[0], _VIEW)
+        event = Event(op, (x,), attrs, outs[0], _VIEW, tuple(outs))
         for watcher in local.watchers:
             watcher(event)
     return tuple(outs)

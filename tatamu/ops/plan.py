@@ -52,10 +52,11 @@ class Plan:
 
     __slots__ = ("attrs", "call", "many", "ordered", "outs", "runner", "why")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, without: frozenset[str] = frozenset()) -> None:
+        """``without`` names kernels that may not serve it."""
         self.call = call
         self.attrs = call.attrs  # keeps the object alive whose id() is in the key
-        outs = call.op.shape(call)
+        outs = call.outs()
         self.outs = [
             (
                 Size(out.shape),
@@ -78,6 +79,8 @@ class Plan:
         reasons = []
         for candidate in candidates(call) if call.op.kernels else ():
             reason = candidate.refusal
+            if candidate.kernel.name in without:
+                reason = "it may not be used here"
             if not reason and self.runner is None:
                 try:
                     self.runner = candidate.kernel.prepare(call)

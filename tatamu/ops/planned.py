@@ -70,8 +70,11 @@ class PlannedKernel:
     each worker, whose address follows the outputs'.
     """
 
-    def __init__(self, name: str, module: str, problem: Callable[[Call], Any]):
+    def __init__(
+        self, name: str, module: str, problem: Callable[[Call], Any], *, places: bool = False
+    ):
         self.name = name
+        self.places = places
         self._module = module
         self._problem = problem
 
