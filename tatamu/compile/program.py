@@ -16,6 +16,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tatamu.compile.execute import BoundStep
+from tatamu.compile.graph import Value, root
+from tatamu.compile.plan import ProgramPlan
 from tatamu.ops.array import Array, Numpy
 from tatamu.ops.plan import Plan
 from tatamu.runtime import capture, threads
@@ -24,7 +27,7 @@ from tatamu.runtime.packing import packed
 from tatamu.runtime.program import Code, Instance, lay_down
 from tatamu.runtime.storage import Storage
 
-__all__ = ["Memory", "Program", "Step"]
+__all__ = ["Memory", "Program", "Step", "program_of"]
 
 
 class Step(Protocol):
@@ -212,3 +215,40 @@ def _run(step: Step, instance: Instance, externals: Sequence[Array]) -> None:
     for result, y in zip(plan.refer(inputs), outputs, strict=True):
         assert y is not None
         np.copyto(y.array, result.array)
+
+
+def program_of(plan: ProgramPlan) -> Program:
+    """The program of a plan; a call gives the plan's inputs, then memory for its fresh outputs."""
+    memory = Memory(plan.arena)
+    inputs = [memory.external(value.nbytes) for value in plan.graph.inputs]
+    fresh = [memory.external(value.nbytes) for value in plan.fresh]
+    known: dict[Value, Array] = {}
+
+    def tensor(value: Value) -> Array:
+        if value not in known:
+            known[value] = new_tensor(value)
+        return known[value]
+
+    def new_tensor(value: Value) -> Array:
+        base, offset = root(value)
+        where = plan.where[base]
+        geometry = value.shape, value.strides, value.dtype
+        if where.kind == "constant":
+            array = plan.graph.constants[base]
+            return Array(array.storage, array.offset + offset, *geometry)
+        if where.kind == "arena":
+            return Array(memory.arena, where.offset // value.dtype.itemsize + offset, *geometry)
+        storage = (inputs if where.kind == "input" else fresh)[where.number]
+        return Array(storage, offset, *geometry)
+
+    steps = [
+        BoundStep(
+            step.node.op,
+            step.node.attrs,
+            step.plan,
+            tuple([None if v is None else tensor(v) for v in step.node.inputs]),
+            tuple([tensor(v) for v in step.node.outputs]),
+        )
+        for step in plan.steps
+    ]
+    return Program(steps, memory)
