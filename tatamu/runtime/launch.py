@@ -20,7 +20,17 @@ class Launch:
     that cannot be done. Calls of little work leave sleeping workers asleep.
     """
 
-    __slots__ = ("_address", "_block", "_items", "_task", "_template", "_wake", "_work", "code", "symbol")
+    __slots__ = (
+        "_address",
+        "_block",
+        "_items",
+        "_task",
+        "_template",
+        "_wake",
+        "_work",
+        "code",
+        "symbol",
+    )
 
     def __init__(self, plan: Plan):
         self.code: Compiled = compiled(plan.emit, plan.target, plan.symbol)

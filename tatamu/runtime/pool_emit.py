@@ -91,9 +91,7 @@ def _chunk_items(f: Function, pool: Pointer, step: Pointer) -> Value:
 
 def _open_from(m: Module) -> Function:
     """Open the step ``step``; before that run, here, those that are not worth sharing."""
-    f = m.function(
-        "open_from", {"pool": PointerTo(I64, shared=True), "step": I64, "worker": I64}
-    )
+    f = m.function("open_from", {"pool": PointerTo(I64, shared=True), "step": I64, "worker": I64})
     pool = f.args.pointer("pool")
     generation = pool.at(JOIN).atomic_load() >> 16
     at = f.var(f.args.step)
@@ -122,9 +120,7 @@ def _work(m: Module, open_from: Function) -> Function:
     """Run the chunk just claimed of the step that ``claim`` tells of; open the next step if it
     was the last to be finished.
     """
-    f = m.function(
-        "work", {"pool": PointerTo(I64, shared=True), "claim": I64, "worker": I64}
-    )
+    f = m.function("work", {"pool": PointerTo(I64, shared=True), "claim": I64, "worker": I64})
     pool, claim = f.args.pointer("pool"), f.args.claim
     number = _field(claim, 2)
     step = _step(f, pool, number)
@@ -239,9 +235,7 @@ def _serve(m: Module, work: Function) -> None:
     order in which they join: whoever wakes up first is of use. Once in, a worker stays awake until
     the program ends.
     """
-    f = m.exported(
-        symbols(m.target)[1], {"pool": PointerTo(I64, shared=True), "sleeps": I64}
-    )
+    f = m.exported(symbols(m.target)[1], {"pool": PointerTo(I64, shared=True), "sleeps": I64})
     a, pool = f.args, f.args.pointer("pool")
     generation, worker = f.var(f.constant(-1, I64)), f.var(f.constant(0, I64))
     spins, stopped = f.var(f.constant(0, I64)), f.var(f.constant(0, I64))

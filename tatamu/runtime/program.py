@@ -139,7 +139,16 @@ def _relocation(pairs: list[tuple[int, int]]) -> Relocation:
 class Instance:
     """Memory for one run of a program at a time, on ``threads`` threads at most."""
 
-    __slots__ = ("_address", "_code", "_external", "_space", "_words", "arena", "scratch", "threads")
+    __slots__ = (
+        "_address",
+        "_code",
+        "_external",
+        "_space",
+        "_words",
+        "arena",
+        "scratch",
+        "threads",
+    )
 
     def __init__(self, code: Code, threads: int) -> None:
         self._code = code
