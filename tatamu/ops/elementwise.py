@@ -16,7 +16,7 @@ from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides
 from tatamu.ops.op import Call, Ran, Runner
 from tatamu.ops.planned import PlannedRunner, refusal, target
-from tatamu.runtime.storage import Storage
+from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
     from tatamu.kernels.pointwise import PointwiseProblem
@@ -130,6 +130,8 @@ def _reordering(itemsize: int, shape: Ints, own: Ints, wanted: Ints) -> ReorderP
 class Turning:
     """Lays some inputs in another order, then runs."""
 
+    native = True
+
     def __init__(self, runner: PlannedRunner, plans: dict[int, ReorderPlan]) -> None:
         from tatamu.runtime.launch import Launch
 
@@ -142,7 +144,7 @@ class Turning:
         for place, launch in self._launches.items():
             x = inputs[place]
             assert x is not None
-            storage = Storage(self._bytes[place])
+            storage = scratch(self._bytes[place])
             launch((x.address, storage.address), launch.workers())
             laid[place] = Array(storage, 0, x.shape, x.strides, x.dtype)
         self._runner(tuple(laid), outputs)
