@@ -161,6 +161,8 @@ def _algorithm(problem: Any) -> Any:
 class Joined:
     """The copies of one call, one after the other."""
 
+    native = True
+
     def __init__(self, copies: list[tuple[Any, int]]) -> None:
         from tatamu.runtime.launch import Launch
 

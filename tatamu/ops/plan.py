@@ -31,7 +31,12 @@ class Ran(NamedTuple):
 
 
 class Runner(Protocol):
-    """A kernel made ready for one Call: reads ``inputs``, fills ``outputs``."""
+    """A kernel made ready for one Call: reads ``inputs``, fills ``outputs``.
+
+    One that does nothing with its tensors but launch kernels on their addresses may say so by an
+    attribute ``native`` that is true: its launches can be noted and run again without it. Memory
+    of its own that these read is then listed in ``constants``.
+    """
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...], /) -> None: ...
 

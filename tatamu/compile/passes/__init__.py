@@ -12,6 +12,7 @@ from tatamu.compile.passes.constants import fold_constants
 from tatamu.compile.passes.dead import drop_dead
 from tatamu.compile.passes.epilogues import fuse_epilogues
 from tatamu.compile.passes.joins import join_in_place
+from tatamu.compile.passes.layout import lay_channels_last
 from tatamu.ops.elementwise import FEWEST
 
 __all__ = ["improved"]
@@ -19,7 +20,7 @@ __all__ = ["improved"]
 
 def improved(graph: Graph, *, fold: bool) -> Graph:
     """``graph`` after all passes. Without ``fold`` only those that change no bit of any number."""
-    passes: list[Callable[[Graph], Graph]] = [fold_constants, share_common]
+    passes: list[Callable[[Graph], Graph]] = [fold_constants, lay_channels_last, share_common]
     if fold:
         passes += [fold_batch_norm]
     fewest = 0 if fold else FEWEST
