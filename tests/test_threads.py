@@ -107,8 +107,8 @@ def test_thousands_of_jobs_back_to_back(pool: Pool, counter: Counter) -> None:
         count = THREADS[turn % 3]
         pool.dispatch(pool.address, counter.address, block, turn % 64, count, turn % 2)
         done += turn % 64
-        state = pool._words[pool_emit.STATE]
-        assert state & (pool_emit.OPEN | pool_emit.INSIDE) == 0, "nobody may join it any more"
+        claim = int(pool._words[pool_emit.CLAIM])
+        assert claim >> 32 & pool_emit.FIELD == pool_emit.OVER, "nobody may join it any more"
         if turn % 500 == 0:
             assert visits.sum() == done, "a job is over when dispatch returns"
     assert visits.sum() == done

@@ -56,6 +56,7 @@ FLOORS = (
         "tensor",
     ),
     ("nn", "optim"),
+    ("compile",),
     ("summary", "utils"),
     ("learn",),
     ("backends", "cuda", "interop", "jit", "serialization"),
@@ -71,6 +72,7 @@ HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
 ONLY_BY = {"lens": ("lens", *COMMANDS)}
+
 
 
 

@@ -118,8 +118,8 @@ def back_terms(window: Window, size: int, output_padding: int = 0) -> list[Term]
         Term(f"{window.dilation}", "dilation"),
         Term("·("),
         Term(f"{window.kernel}", "kernel"),
-        Term("−1) + "),
-        Term(f"{output_padding}", "output_padding"),
+        Term("−1) + " if output_padding >= 0 else "−1) − "),
+        Term(f"{abs(output_padding)}", "output_padding"),
         Term(" + 1 = "),
         Term(f"{window.back(size, output_padding)}", "out"),
     ]

@@ -396,8 +396,12 @@ def _is_matrix_product(problem: ConvProblem) -> bool:
     plain = all(w == Window(1) for w in problem.spec.windows)
     steps = (problem.x_strides[0], *problem.x_strides[2:])
     sizes = (problem.x_shape[0], *problem.x_shape[2:])
-    orders = {problem.y_steps, problem.r_steps} == {problem.y_dense}
-    return plain and orders and problem.x_shape[0] > 0 and _evenly_spaced(sizes, steps)
+    outs = (problem.x_shape[0], *problem.out_size)
+    evenly = all(
+        _evenly_spaced(s, n)
+        for s, n in ((sizes, steps), (outs, problem.y_steps), (outs, problem.r_steps))
+    )
+    return plain and evenly and problem.x_shape[0] > 0
 
 
 def _evenly_spaced(sizes: tuple[int, ...], steps: tuple[int, ...]) -> bool:
@@ -411,14 +415,15 @@ def _evenly_spaced(sizes: tuple[int, ...], steps: tuple[int, ...]) -> bool:
 
 
 def _as_one_row(problem: ConvProblem) -> ConvProblem:
-    """A 1x1 convolution over dense pixels sees one long row."""
+    """A 1x1 convolution over evenly spaced pixels sees one long row."""
     pixels, x_c, x_w = problem.pixels, problem.x_strides[1], problem.x_strides[-1]
+    y_w, r_w = problem.y_steps[-1], problem.r_steps[-1]
     spec = ConvSpec.make(1, groups=problem.spec.groups)
     return replace(
         problem,
         spec=spec,
         x_shape=(1, problem.x_shape[1], 1, pixels),
         x_strides=(pixels * x_w, x_c, pixels * x_w, x_w),
-        y_strides=None,
-        r_strides=None,
+        y_strides=(pixels * y_w, pixels * y_w, y_w),
+        r_strides=(pixels * r_w, pixels * r_w, r_w),
     )

@@ -11,7 +11,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,13 +38,25 @@ __all__ = ["Array", "Node", "Numpy", "local", "wrap"]
 Numpy = np.ndarray[Any, Any]
 
 
+class Noting(Protocol):
+    """Who is told of what goes past the operations: numbers that are read, memory written to."""
+
+    def reads(self, x: Array, /) -> None:
+        """The numbers of ``x`` are about to be read."""
+
+    def writes(self, x: Array, value: Array, /) -> None:
+        """``value`` is about to be written over ``x``, which lies in memory of the same shape."""
+
+
 class Local(threading.local):
-    """What each thread decides for itself: whether a graph is recorded, who watches, what those who
-    watch are to hear is written over, how what backward needs is packed away, and whether its
-    backward pass leaves leaves out.
+    """What each thread decides for itself: whether a graph is recorded, who watches, how what
+    backward needs is packed away, and whether its backward pass leaves leaves out. ``written`` is
+    what those who watch are to hear is written over; ``noting`` is told of reads and writes
+    besides; while it is there, no NumPy view is kept, so that it is told of each.
     """
 
     grad: bool = True
+    noting: Noting | None = None
     packing: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
     pruning: bool = False
     watchers: tuple[Callable[[Event], object], ...] = ()
@@ -137,6 +149,9 @@ class Array:
         """The NumPy view of this memory in storage form (bfloat16 as uint16); made once."""
         array = self._array
         if array is None:
+            noting = local.noting
+            if noting is not None:
+                noting.reads(self)
             dtype = self.dtype.numpy
             size = dtype.itemsize
             if self.storage.nbytes:
@@ -149,7 +164,8 @@ class Array:
                 )
             else:
                 array = np.empty(self.shape, dtype)
-            self._array = array
+            if noting is None:
+                self._array = array
         return array
 
     @property

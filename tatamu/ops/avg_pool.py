@@ -199,7 +199,7 @@ def _average(name: str, title: str, cases: Cases, dims: int) -> Op:
         flops=_flops,
         bytes=moved_bytes,
         samples=_samples(cases, dims),
-        kernels=(PlannedKernel("windows", "pooling", _problem),),
+        kernels=(PlannedKernel("windows", "pooling", _problem, places=True),),
     )
 
 

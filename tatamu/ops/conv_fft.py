@@ -50,6 +50,8 @@ class FFTKernel:
             return "switched off by set_winograd(False)"
         if not isinstance(call.attrs, ConvSpec) and not hasattr(call.attrs, "shape"):
             return "it ends in no activation and adds no residual"
+        if call.outs() != call.op.shape(call):
+            return "it writes outputs without gaps"
         return fft.accepts(self.problem(call), host())
 
     def costs(self, call: Call) -> list[Cost] | None:

@@ -16,7 +16,7 @@ from tatamu.ops.layout import Ints
 from tatamu.ops.op import Ran
 from tatamu.ops.packing_runner import Packer
 from tatamu.ops.planned import ran
-from tatamu.ops.reorder import copy_into
+from tatamu.ops.reorder import channels_last, laid_last
 from tatamu.runtime.launch import ConvLaunch, Launch
 from tatamu.runtime.storage import Storage
 
@@ -35,6 +35,7 @@ class ConvRunner:
     """One planned call: packs weights when they changed, and launches each part's kernel.
 
     ``turned`` is the number of groups if weights have their channels exchanged, 0 if not.
+    ``copied`` says whether kernels copy what must be laid in another order first.
     """
 
     def __init__(
@@ -44,10 +45,13 @@ class ConvRunner:
         *,
         reorder: bool,
         turned: int = 0,
+        copied: Callable[[], bool],
     ):
         pairs = list(zip(parts, plans, strict=True))
         self._parts = [_PartRunner(part, plan, turned) for part, plan in pairs if plan is not None]
         self._bare = [part.slices for part, plan in pairs if plan is None]
+        self._copied = copied
+        self.constants = tuple([part.no_bias for part in self._parts])
         self._reorder = reorder
         self._calls = 0
 
@@ -59,14 +63,14 @@ class ConvRunner:
         self._calls += 1
         address = x.address
         if self._reorder:
-            last = channels_last(x.array, x.array.shape[1])
+            last = laid_last(x)
             address = last.address
         y = outputs[0].address
         r = 0
         if residual is not None:
             r = residual.address
             if residual.strides[1] != 1:
-                r_last = channels_last(residual.array, residual.shape[1])
+                r_last = laid_last(residual)
                 r = r_last.address
         for part in self._parts:
             part(address, w, bias, y, r)
@@ -74,6 +78,11 @@ class ConvRunner:
         for slices in self._bare:
             at: Any = (slice(None), slice(None), *slices[-axes:])
             outputs[0].array[at] = 0 if bias is None else _spread(bias.array, axes)
+
+    @property
+    def native(self) -> bool:
+        """Whether a call is launches alone: NumPy fills in where no tap reaches the picture."""
+        return not self._bare and self._copied()
 
     def ran(self) -> Ran:
         """Which kernel ran, and whether this process had to compile it for the latest call."""
@@ -118,6 +127,11 @@ class _PartRunner:
         self._no_bias = aligned(plan.pack_bias(None))
         compiled = getattr(plan, "packing_plan", None)
         self._packer = None if compiled is None else Packer(compiled())
+
+    @property
+    def no_bias(self) -> Numpy:
+        """What stands in for a bias that is absent."""
+        return self._no_bias[1]
 
     def __call__(self, x: int, w: Array, bias: Array | None, y: int, r: int) -> None:
         weights = w.storage.packed((self._packing, w.offset, w.strides))
@@ -249,20 +263,6 @@ class PlanesWeightGradRunner:
         if not served:
             return Ran("fill", "NumPy", 0.0, True, "")
         return served[0]._replace(kernel=f"{served[0].kernel}, {len(served)} planes")
-
-
-def channels_last(array: Numpy, channels: int, groups: int = 1) -> Storage:
-    """A copy of (n, c, pixels...) with channels innermost, each group filled up with zeros."""
-    n, c = array.shape[:2]
-    sizes = array.shape[2:]
-    storage = Storage(n * int(np.prod(sizes)) * groups * channels * array.itemsize)
-    copy = np.ndarray((n, *sizes, groups, channels), array.dtype, np.asarray(storage))
-    own = c // groups
-    split = array.reshape(n, groups, own, *sizes, copy=False)
-    copy_into(np.moveaxis(copy[..., :own], (-2, -1), (1, 2)), split)
-    if own < channels:
-        copy[..., own:] = 0
-    return storage
 
 
 def aligned(array: Numpy) -> tuple[int, Numpy]:

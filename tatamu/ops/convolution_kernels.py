@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from itertools import product
 from math import prod
@@ -63,12 +63,15 @@ class ConvKernel:
     def __init__(self, name: str, role: Role = "forward"):
         self.name = name
         self.enabled = True
+        self.places = role != "input gradient"
         self._role: Role = role
 
     def accepts(self, call: Call) -> str | None:
         """None, or why this algorithm does not serve this call."""
         if not self.enabled:
             return f"switched off by set_{self.name.lower()}(False)"
+        if _output_strides(call)[1] != 1 and call.op.shape(call)[0].shape[1] > 1:
+            return "it writes channels next to one another"
         algorithm = self._algorithm()
         for part in self._parts(call).parts:
             reason = None if part.problem is None else refusal(algorithm, part.problem)
@@ -87,7 +90,13 @@ class ConvKernel:
             None if p.problem is None else algorithm.plan(p.problem, found) for p in parts.parts
         ]
         turned = 0 if self._role == "forward" else spec_of(call).groups
-        return ConvRunner(parts.parts, plans, reorder=parts.reorder, turned=turned)
+        return ConvRunner(
+            parts.parts,
+            plans,
+            reorder=parts.reorder,
+            turned=turned,
+            copied=partial(_copied, call, parts.reorder),
+        )
 
     def costs(self, call: Call) -> list[Cost] | None:
         """What each launch is predicted to take; None where no kernel can run."""
@@ -113,6 +122,17 @@ class ConvKernel:
         if all(part.problem is None or readable(part.problem) for part in parts):
             return Parts(parts, False)
         return Parts(problem(call, channels_innermost_strides(call.shape(0))), True)
+
+
+def _copied(call: Call, reorder: bool) -> bool:
+    """Whether kernels lay the input and the residual channels-last, if they must be laid so."""
+    from tatamu.ops.reorder import copies_natively
+
+    laid = [0] if reorder else []
+    residual = call.strides[3] if len(call.strides) > 3 else None
+    laid += [3] if residual is not None and residual[1] != 1 else []
+    size = call.dtype(0).itemsize
+    return all(copies_natively(size, call.shape(at), call.strides[at] or ()) for at in laid)
 
 
 def reorder_cost(call: Call, found: Target) -> Cost:
@@ -151,6 +171,9 @@ def _forward(call: Call, strides: Ints) -> tuple[Part, ...]:
     problem = ConvProblem(spec, call.dtype(0).name, shape, steps, outputs, epilogue)
     if epilogue.residual:
         problem = replace(problem, r_strides=_residual_steps(call, problem))
+    _, _, y_steps = two_axes(spec_of(call), call.outs()[0].shape, _output_strides(call))
+    if (y_steps[0], *y_steps[2:]) != problem.y_dense:
+        problem = replace(problem, y_strides=(y_steps[0], *y_steps[2:]))
     return (Part(problem, 0, 0, None, ()),)
 
 
@@ -167,12 +190,18 @@ def _residual_steps(call: Call, problem: ConvProblem) -> Ints:
     return (steps[0], *steps[2:])
 
 
+def _output_strides(call: Call) -> Ints:
+    strides = call.outs()[0].strides
+    assert strides is not None, "an output of a convolution lies channels-last"
+    return strides
+
+
 def _backward(call: Call, strides: Ints) -> tuple[Part, ...]:
     """Phase by phase: what is read is the output's gradient, or a transposed layer's input."""
 
     out = call.op.shape(call)[0].shape
     spec, shape, steps = two_axes(spec_of(call), call.shape(0), strides)
-    _, wide_out, y_steps = two_axes(spec_of(call), out, channels_innermost_strides(out))
+    _, wide_out, y_steps = two_axes(spec_of(call), out, _output_strides(call))
     found = _phases(spec.windows, shape[2:], wide_out[2:])
     across = 1
     if spec.groups == 1 and apart(spec.windows[-1], shape[-1], wide_out[-1]):

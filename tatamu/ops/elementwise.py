@@ -16,7 +16,7 @@ from tatamu.ops.array import Array
 from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides
 from tatamu.ops.op import Call, Ran, Runner
 from tatamu.ops.planned import PlannedRunner, refusal, target
-from tatamu.runtime.storage import Storage
+from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
     from tatamu.kernels.pointwise import PointwiseProblem
@@ -64,9 +64,10 @@ class Elementwise:
     """
 
     name = "elementwise"
+    places = True
 
     def __init__(self, choose: Callable[[Call], Choice | str]) -> None:
-        self._choose = choose
+        self.choose = choose
 
     def accepts(self, call: Call) -> str | None:
         """None, or why this kernel does not serve this call."""
@@ -82,6 +83,8 @@ class Elementwise:
         found = self._problem(call)
         assert not isinstance(found, str), "it has been accepted"
         problem, turned = found
+        if turned and [step.kind for step in problem.expression.steps] == ["copy"]:
+            return PlannedRunner(reorder.plan(turned[0], target()))
         runner = PlannedRunner(pointwise.plan(problem, target()))
         if not turned:
             return runner
@@ -92,13 +95,13 @@ class Elementwise:
         """What is asked, and which inputs must be laid in another order first."""
         from tatamu.kernels.pointwise import PointwiseProblem
 
-        out = call.op.shape(call)[0]
-        chosen = self._choose(call)
+        out = call.outs()[0]
+        chosen = self.choose(call)
         if isinstance(chosen, str):
             return chosen
         expression, parameters = chosen
         fewest = FEWEST if expression.cost < COSTLY else FEWEST // 16
-        if prod(out.shape) < fewest:
+        if prod(out.shape) < fewest and not call.native:
             return f"NumPy is as fast for fewer than {fewest} elements"
         shape, steps = tuple(out.shape), out.strides or contiguous_strides(out.shape)
         strides: list[Ints] = []
@@ -127,11 +130,13 @@ def _reordering(itemsize: int, shape: Ints, own: Ints, wanted: Ints) -> ReorderP
 class Turning:
     """Lays some inputs in another order, then runs."""
 
+    native = True
+
     def __init__(self, runner: PlannedRunner, plans: dict[int, ReorderPlan]) -> None:
         from tatamu.runtime.launch import Launch
 
         self._runner = runner
-        self._bytes = {at: p.problem.itemsize * prod(p.problem.shape) for at, p in plans.items()}
+        self._bytes = {at: _reach(p.problem) for at, p in plans.items()}
         self._launches = {at: Launch(p) for at, p in plans.items()}
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
@@ -139,7 +144,7 @@ class Turning:
         for place, launch in self._launches.items():
             x = inputs[place]
             assert x is not None
-            storage = Storage(self._bytes[place])
+            storage = scratch(self._bytes[place])
             launch((x.address, storage.address), launch.workers())
             laid[place] = Array(storage, 0, x.shape, x.strides, x.dtype)
         self._runner(tuple(laid), outputs)
@@ -147,6 +152,12 @@ class Turning:
     def ran(self) -> Ran:
         """Which kernel ran."""
         return self._runner.ran()
+
+
+def _reach(problem: ReorderProblem) -> int:
+    """Bytes from the first element of a copy to the end of its last one."""
+    steps = zip(problem.shape, problem.y_strides, strict=True)
+    return problem.itemsize * (1 + sum((n - 1) * step for n, step in steps))
 
 
 def casting(target: Callable[[Any], DType]) -> Elementwise:

@@ -138,6 +138,8 @@ def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
         node.saved = tuple([before if saved is x else saved for saved in node.saved])
         pairs = zip(node.saved, node.versions, strict=True)
         node.versions = tuple([0 if saved is before else version for saved, version in pairs])
+    if local.noting is not None:
+        local.noting.writes(x, out)
     np.copyto(x.array, out.array)
     x.storage.touch()
     if local.grad:

@@ -107,7 +107,7 @@ class Joining:
     def accepts(self, call: Call) -> str | None:
         """None, or why NumPy does it."""
         out = call.op.shape(call)[0]
-        if prod(out.shape) < FEWEST:
+        if prod(out.shape) < FEWEST and not call.native:
             return f"NumPy is as fast for fewer than {FEWEST} elements"
         if out.dtype.itemsize not in NAMES:
             return f"it moves elements of 1, 4 and 8 bytes, not of {out.dtype.itemsize}"
@@ -160,6 +160,8 @@ def _algorithm(problem: Any) -> Any:
 
 class Joined:
     """The copies of one call, one after the other."""
+
+    native = True
 
     def __init__(self, copies: list[tuple[Any, int]]) -> None:
         from tatamu.runtime.launch import Launch

@@ -55,6 +55,13 @@ class Call:
         self.strides = tuple([None if x is None else x.strides for x in inputs])
         self.dtypes = tuple([None if x is None else x.dtype for x in inputs])
 
+    native = False
+    """Whether a kernel is to serve it though NumPy would be as fast."""
+
+    def outs(self) -> tuple[Out, ...]:
+        """What the outputs are like; raises what the shape rule does."""
+        return self.op.shape(self)
+
     def shape(self, index: int) -> Size:
         """The shape of an input that is known to be there."""
         shape = self.shapes[index]
@@ -101,7 +108,8 @@ class Kernel(Protocol):
     """Something that can serve an operation faster than its reference.
 
     It may have a method ``costs(call)`` besides, that gives a ``kernels.cost.Cost`` for each
-    launch; of several kernels the one predicted to be fastest is then taken.
+    launch; of several kernels the one predicted to be fastest is then taken. If it says that it
+    ``places`` its output, it writes that with whatever strides ``call.outs()`` has.
     """
 
     name: str

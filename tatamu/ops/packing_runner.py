@@ -32,5 +32,5 @@ class Packer:
 
         storage = Storage(self._size * weight.itemsize)
         given = (weight.ctypes.data, storage.address, *strides_of(weight))
-        self._launch(given, self._launch.workers())
+        self._launch.now(given, self._launch.workers())
         return storage.address, np.asarray(storage).view(weight.dtype)

@@ -31,7 +31,12 @@ class Ran(NamedTuple):
 
 
 class Runner(Protocol):
-    """A kernel made ready for one Call: reads ``inputs``, fills ``outputs``."""
+    """A kernel made ready for one Call: reads ``inputs``, fills ``outputs``.
+
+    One that does nothing with its tensors but launch kernels on their addresses may say so by an
+    attribute ``native`` that is true: its launches can be noted and run again without it. Memory
+    of its own that these read is then listed in ``constants``.
+    """
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...], /) -> None: ...
 
@@ -47,10 +52,11 @@ class Plan:
 
     __slots__ = ("attrs", "call", "many", "ordered", "outs", "runner", "why")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, without: frozenset[str] = frozenset()) -> None:
+        """``without`` names kernels that may not serve it."""
         self.call = call
         self.attrs = call.attrs  # keeps the object alive whose id() is in the key
-        outs = call.op.shape(call)
+        outs = call.outs()
         self.outs = [
             (
                 Size(out.shape),
@@ -73,6 +79,8 @@ class Plan:
         reasons = []
         for candidate in candidates(call) if call.op.kernels else ():
             reason = candidate.refusal
+            if candidate.kernel.name in without:
+                reason = "it may not be used here"
             if not reason and self.runner is None:
                 try:
                     self.runner = candidate.kernel.prepare(call)

@@ -70,8 +70,11 @@ class PlannedKernel:
     each worker, whose address follows the outputs'.
     """
 
-    def __init__(self, name: str, module: str, problem: Callable[[Call], Any]):
+    def __init__(
+        self, name: str, module: str, problem: Callable[[Call], Any], *, places: bool = False
+    ):
         self.name = name
+        self.places = places
         self._module = module
         self._problem = problem
 
@@ -92,6 +95,8 @@ class PlannedKernel:
 class PlannedRunner:
     """One planned call: fills in addresses and launches."""
 
+    native = True
+
     def __init__(self, plan: Plan):
         from tatamu.runtime.launch import Launch
 
@@ -107,9 +112,9 @@ class PlannedRunner:
         addresses += [y.address for y in outputs]
         workers = self._launch.workers()
         if self._scratch:
-            from tatamu.runtime.storage import Storage
+            from tatamu.runtime.capture import scratch_each
 
-            scratch = Storage(self._scratch * workers)  # of this call: others may run beside it
+            scratch = scratch_each(self._scratch, workers)
             addresses.append(scratch.address)
         self._launch(tuple(addresses), workers)
 
@@ -130,23 +135,26 @@ class StagedKernel(PlannedKernel):
 class StagedRunner:
     """The stages of one planned call, one after the other."""
 
+    native = True
+
     def __init__(self, plan: StagedPlan):
         from tatamu.runtime.launch import Launch
 
         self._plan = plan
         self._launches = [Launch(stage) for stage in plan.stages]
+        self.constants = tuple(plan.absent.values())
         self._absent = {i: array.ctypes.data for i, array in plan.absent.items()}
         self._calls = 0
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
-        from tatamu.runtime.storage import Storage
+        from tatamu.runtime.capture import scratch as taken
 
         self._calls += 1
         addresses = [
             self._absent.get(i, 0) if x is None else x.address for i, x in enumerate(inputs)
         ]
         addresses += [y.address for y in outputs]
-        scratch = Storage(self._plan.scratch)  # of this call: others may run beside it
+        scratch = taken(self._plan.scratch)
         given = (*addresses, scratch.address)
         for launch in self._launches:
             launch(given, launch.workers())

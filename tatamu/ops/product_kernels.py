@@ -95,7 +95,7 @@ def _problem(
     batch: tuple[Ints, Ints, Ints],
 ) -> ProductProblem | str:
     rows, columns, depth = sizes
-    if 2 * prod(batch[0]) * rows * columns * depth < TINY_FLOPS:
+    if 2 * prod(batch[0]) * rows * columns * depth < TINY_FLOPS and not call.native:
         return "so small a product is left to NumPy"
     from tatamu.kernels.product import ProductProblem
 

@@ -18,7 +18,7 @@ from tatamu.ops.common import interned, like_input, moved_bytes, one_each
 from tatamu.ops.op import NOTHING, Call, Op, Out, Ran, Runner, Sample, apply
 from tatamu.ops.pictures import pictures
 from tatamu.ops.planned import PlannedRunner, refusal, target
-from tatamu.runtime.storage import Storage
+from tatamu.runtime.capture import scratch
 
 if TYPE_CHECKING:
     from tatamu.kernels.resize import ResizeProblem
@@ -165,6 +165,8 @@ class ResizeKernel:
 class _Passes:
     """One kernel after another."""
 
+    native = True
+
     def __init__(self, runners: list[PlannedRunner], problems: list[ResizeProblem]) -> None:
         self._runners = runners
         self._bytes = []
@@ -174,7 +176,7 @@ class _Passes:
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
         for runner, size in zip(self._runners, self._bytes, strict=False):
-            between = Array(Storage(size), 0, outputs[0].shape, (), outputs[0].dtype)
+            between = Array(scratch(size), 0, outputs[0].shape, (), outputs[0].dtype)
             runner(inputs, (between,))
             inputs = (between,)
         self._runners[-1](inputs, outputs)

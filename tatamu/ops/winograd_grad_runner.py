@@ -65,7 +65,7 @@ class WinogradGradRunner:
         self._calls = 0
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
-        from tatamu.ops.conv_runner import channels_last
+        from tatamu.ops.reorder import channels_last
         from tatamu.runtime.storage import Storage
 
         x, g = inputs

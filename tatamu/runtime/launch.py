@@ -6,9 +6,8 @@ import ctypes
 from typing import Any
 
 from tatamu.kernels.plan import ConvPlan, Plan
-from tatamu.runtime import threads
+from tatamu.runtime import capture, threads
 from tatamu.runtime.compiled import Compiled, compiled
-from tatamu.runtime.storage import Storage
 
 # `threads.WAKE_US` of work at 100 GFLOP/s.
 WAKE_FLOPS = threads.WAKE_US * 100_000
@@ -21,7 +20,17 @@ class Launch:
     that cannot be done. Calls of little work leave sleeping workers asleep.
     """
 
-    __slots__ = ("_address", "_block", "_items", "_task", "_template", "_wake", "code")
+    __slots__ = (
+        "_address",
+        "_block",
+        "_items",
+        "_task",
+        "_template",
+        "_wake",
+        "_work",
+        "code",
+        "symbol",
+    )
 
     def __init__(self, plan: Plan):
         self.code: Compiled = compiled(plan.emit, plan.target, plan.symbol)
@@ -30,14 +39,27 @@ class Launch:
         self._template = plan.arguments().tobytes()
         self._block = ctypes.c_int64 * (len(self._template) // 8)
         self._items = plan.items
+        self._work = plan.work
         self._wake = plan.work > WAKE_FLOPS
+        self.symbol = plan.symbol
 
     def workers(self) -> int:
         """How many threads the next call will use."""
         return threads.get_num_threads() if self._items > 1 else 1
 
     def __call__(self, addresses: tuple[int, ...], workers: int) -> None:
-        """Run it; ``addresses`` fill the first fields of the argument block."""
+        """Run it, or have it noted; ``addresses`` fill the first fields of the argument block."""
+        log = capture.state.log
+        if log is not None:
+            launched = capture.Launched(
+                self._address, self._template, addresses, self._items, self._work, self.symbol
+            )
+            log.launches.append(launched)
+            return
+        self.now(addresses, workers)
+
+    def now(self, addresses: tuple[int, ...], workers: int) -> None:
+        """Run it, even while others are noted."""
         block: Any = self._block.from_buffer_copy(self._template)
         for field, address in enumerate(addresses):
             block[field] = address
@@ -61,5 +83,5 @@ class ConvLaunch:
     def __call__(self, x: int, weights: int, bias: int, y: int, residual: int = 0) -> None:
         """Convolve: addresses of the input's first element, packed weights and bias, output."""
         workers = self._launch.workers()
-        scratch = Storage(self._scratch * workers)  # of this call: others may run beside it
+        scratch = capture.scratch_each(self._scratch, workers)
         self._launch((x, weights, bias, residual, y, scratch.address), workers)

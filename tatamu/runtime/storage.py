@@ -179,6 +179,23 @@ class Storage:
         self._origin = None
         return self
 
+    @classmethod
+    def stand_in(cls, address: int, nbytes: int, owner: Any) -> Storage:
+        """An address to compute with, of memory that is elsewhere (see `runtime.capture`)."""
+        self = cls.__new__(cls)
+        self._size = 0
+        self.nbytes = nbytes
+        self.address = address
+        self._owner = owner
+        self.version = 0
+        self.inference = False
+        self.reordered = False
+        self.shared = False
+        self._packed = None
+        self._linked = None
+        self._origin = None
+        return self
+
     def alias(self) -> Storage:
         """The same bytes under a version counter of their own: what ``tensor.data`` is made of."""
         other = Storage.adopt(np.asarray(self))

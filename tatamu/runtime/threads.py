@@ -41,6 +41,7 @@ _DISPATCH = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_int64,
 )
+_PERFORM = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _SERVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 _TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
@@ -56,6 +57,7 @@ class Pool:
         self.address = (self._memory.ctypes.data + 63) // 64 * 64
         first = (self.address - self._memory.ctypes.data) // 8
         self._words = self._memory[first:]
+        self._words[pool_emit.CLAIM] = pool_emit.OVER << 32
         self._natively = natively
         if natively:
             libc = ctypes.CDLL(None)
@@ -70,8 +72,9 @@ class Pool:
         self._waiting = 0
         self._growing = threading.Lock()
         self.workers: list[threading.Thread] = []
-        dispatch = _DISPATCH(code.addresses[0])
+        dispatch, perform = _DISPATCH(code.addresses[0]), _PERFORM(code.addresses[2])
         self.dispatch: Callable[..., None] = dispatch if natively else self._ring(dispatch)
+        self.perform: Callable[..., None] = perform if natively else self._ring(perform)
 
     def grow(self, workers: int) -> None:
         """Have at least this many workers."""
@@ -111,14 +114,15 @@ class Pool:
             self._waiting -= 1
             self._serve(self.address, 0)
 
-    def _ring(self, dispatch: Any) -> Callable[..., None]:
+    def _ring(self, function: Any) -> Callable[..., None]:
         """Dispatch where workers sleep in Python. A bell that is missed costs time, no more."""
 
-        def run(pool: int, kernel: int, args: Any, items: int, threads: int, wake: int) -> None:
+        def run(*args: Any) -> None:
             waiting = self._waiting
+            threads, wake = args[-2:]
             if wake and waiting > 0 and threads > 1:
                 self._bell.release(min(waiting, threads - 1))
-            dispatch(pool, kernel, args, items, threads, wake)
+            function(*args)
 
         return run
 
@@ -195,6 +199,17 @@ def run_with(address: int, args: Any, items: int, threads: int, wake: bool = Tru
         wake = _stream.joined(perf_counter_ns())
     pool.dispatch(pool.address, address, args, items, threads, wake)
     _stream.ended = perf_counter_ns()
+
+
+def perform(table: int, threads: int, wake: bool) -> None:
+    """Run the steps whose words lie at ``table`` (`pool_emit`), one after the other.
+
+    ``wake`` says whether all of them together are worth waking a sleeping worker for.
+    """
+    pool = _pool
+    if pool is None or len(pool.workers) < threads - 1:
+        pool = _started(threads)
+    pool.perform(pool.address, table, threads, wake)
 
 
 class _Stream:
