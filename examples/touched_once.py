@@ -68,4 +68,4 @@ def run(quick: bool = False, folder: Path | None = None) -> dict[str, Any]:
 if __name__ == "__main__":
     result = run("--quick" in sys.argv)
     print(f"learning rate {result['rate']:g} by the validation split; "
-          f"{100 * result['accuracy']:.1f} % of the test split, which was touched once")  # fmt: skip
+          f"{100 * result['accuracy']:.1f} % of the test split, touched once")  # fmt: skip

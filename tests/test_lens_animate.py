@@ -1,4 +1,4 @@
-"""Animations: their steps against torch's functions by other means, their frames, their refusals."""
+"""Animations: their steps against torch's functions by other means; frames; refusals."""
 
 from __future__ import annotations
 

@@ -15,7 +15,16 @@ from pathlib import Path
 
 PACKAGE = "tatamu"
 
-COMMANDS = ("cli", "cli_animate", "cli_classify", "cli_models", "cli_run", "cli_serve", "cli_summary")
+COMMANDS = (
+    "cli",
+    "cli_animate",
+    "cli_classify",
+    "cli_models",
+    "cli_run",
+    "cli_serve",
+    "cli_summary",
+    "cli_train",
+)
 
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
@@ -57,13 +66,14 @@ FLOORS = (
     ),
     ("nn", "optim"),
     ("compile",),
+    ("onnx",),
     ("summary", "utils"),
     ("learn",),
     ("backends", "cuda", "interop", "jit", "serialization"),
     ("hub",),
     ("",),
     ("vision",),
-    ("train",),
+    ("train", "bench"),
     ("lens",),
     COMMANDS,
 )
@@ -72,8 +82,6 @@ HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
 ONLY_BY = {"lens": ("lens", *COMMANDS)}
-
-
 
 
 def check(root: Path) -> list[str]:

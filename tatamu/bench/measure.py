@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -124,10 +124,8 @@ class _Process:
         """End it."""
         assert self._process.stdin is not None and self._process.stdout is not None
         for pipe in (self._process.stdin, self._process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
         self._process.kill()
         self._process.wait()
 
@@ -170,8 +168,6 @@ def compare(
         missing: list[Missing] = []
         contenders: list[tuple[Measured, _Process]] = []
         exact = _exact(case, paths, folder)
-        from contextlib import ExitStack
-
         with ExitStack() as stack:
             for runtime in runtimes:
                 where = sys.executable if runtime == "tatamu" else python

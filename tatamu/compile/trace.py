@@ -9,7 +9,7 @@ that is written to becomes a new value, and views of it are found anew in that.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -258,8 +258,7 @@ class Tracer:
         return self._settle(x, value)
 
     def _another_view(self, x: Array, home: Home, place: Place) -> Value:
-        """The memory of ``home`` as ``x`` sees it: no operation says how, or it has changed since.
-        """
+        """The memory of ``home`` as ``x`` sees it: no operation says how, or it has changed."""
         if home.value in self._constants:
             value = Value(x.shape, x.strides, x.dtype, name=home.value.name)
             self._constants[value] = detached(x)
@@ -344,5 +343,3 @@ def _line(frame: FrameType | None) -> str:
     if frame is None:
         return "a module"
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-
-

@@ -80,7 +80,7 @@ class Setting:
         True
         """
         return (
-            self.dilation > 1 and not self.family == 0,
+            self.dilation > 1 and self.family != 0,
             not self.reads_all,
             self.ceil_mode,
             self.family,

@@ -1,4 +1,4 @@
-"""From what was typed to an animation: layer, numbers, scenes, and the limits of what is readable."""
+"""From what was typed to an animation: layer, numbers, scenes, and what is still readable."""
 
 from __future__ import annotations
 

@@ -107,7 +107,8 @@ def module_spec(
 ) -> ConvSpec | PoolSpec | UnpoolSpec | None:
     """The size rule of a layer that moves a window; None for the others.
 
-    `source` is the pooling that an unpooling undoes, whose input's size comes back. Bins of one width are windows too. Where their widths differ, no rule tells what a value saw.
+    `source` is the pooling that an unpooling undoes, whose input's size comes back. Bins of one
+    width are windows too. Where their widths differ, no rule tells what a value saw.
     """
     settings = vars(module)
     if "output_size" in settings:

@@ -169,7 +169,7 @@ FEWEST = 4
 
 
 def keep(maps: Array, order: Sequence[int], allowed: int) -> Kept:
-    """Copies of maps within so many bytes: all, or the strongest, or small ones of the strongest."""
+    """Copies of maps within so many bytes: all, the strongest, or small ones of these."""
     count, rows, columns = maps.shape
     size = (rows, columns)
     each = 4 * rows * columns

@@ -176,10 +176,8 @@ def _run(step: Step, x: Tensor, indices: Tensor | None) -> tuple[Tensor, Tensor 
     An unpooling makes the size again that its pooling came from.
     """
     try:
-        if indices is None:
-            y = step.module(x)
-        else:
-            y = step.module(x, indices, step.output_shape[-2:])
+        given = () if indices is None else (indices, step.output_shape[-2:])
+        y = step.module(x, *given)
     except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         why = str(error).splitlines()[0]
         shape = show.times(step.input_shape)

@@ -26,7 +26,7 @@ __all__ = ["Replay"]
 
 
 WEIGHTED = frozenset(
-    "convolution conv_transpose conv_fused linear linear_without_bias prelu".split()
+    ["convolution", "conv_transpose", "conv_fused", "linear", "linear_without_bias", "prelu"]
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from tatamu.lens import filters
 from tatamu.lens.aim import aim, parse_place
 from tatamu.lens.chain import Step, make_chain
 from tatamu.lens.layer_text import LayerCall, parse_layers
-from tatamu.lens.machine import cpu_name, peak
+from tatamu.lens.machine import cpu_name
 from tatamu.lens.matrices import parse_matrix
 from tatamu.lens.observe import observe
 from tatamu.lens.progress import Tell, silence
@@ -45,7 +45,7 @@ class Request:
     command: str = "tatamu look"
     at: str | None = None
     channel: int | None = None
-    view: View = View()
+    view: View = field(default_factory=View)
 
 
 @dataclass(frozen=True)
@@ -248,14 +248,6 @@ def hash_weights(modules: Sequence[Module]) -> str:
             array = np.ascontiguousarray(parameter.detach().numpy(), dtype="<f4")
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def cpu_name() -> str:
-    """This machine's processor and the instructions in use."""
-    from tatamu.runtime import machine
-
-    cpu = machine.cpu()
-    return f"{cpu.name}, {cpu.isa}"
 
 
 def measured_peak() -> float:

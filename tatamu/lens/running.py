@@ -108,7 +108,7 @@ class Runner:
             inputs = self.fresh()
             note = stamps.append
             start = time.perf_counter()
-            self.run(inputs=inputs, heard=lambda event: note(time.perf_counter()))
+            self.run(inputs=inputs, heard=lambda event, note=note: note(time.perf_counter()))
             end = time.perf_counter()
             if len(stamps) != operations:
                 raise changed(f"{operations} operations", f"{len(stamps)}")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tatamu.geometry import AdaptiveSpec, Axis, ConvSpec, Padded, PoolSpec, Resampling, Seen
-
 from tatamu.ops.reshape import reshape_view as reshape_op
 
 if TYPE_CHECKING:
@@ -25,28 +24,170 @@ Sight = tuple[Seen, Seen]
 """What a tensor depends on, of the picture's height and width."""
 
 ELEMENTWISE = frozenset(
-    """abs acos acosh add addcdiv addcmul alias asin asinh atan atan2 atanh batch_norm_inference
-    bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor cast ceil
-    celu clamp clamp_above clamp_below clamp_between clamp_max clamp_min clone copysign
-    copysign_number cos cosh deg2rad digamma div div_floor div_trunc elu eq erf erfc erfinv exp exp2
-    expm1 floor floor_divide fmax fmin fmod fmod_number frac ge gelu gelu_tanh gt hardshrink
-    hardsigmoid hardswish hardtanh heaviside hypot isfinite isinf isnan isneginf isposinf ldexp le
-    leaky_relu lerp lerp_number lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and
-    logical_not logical_or logical_xor logit logsigmoid lt masked_fill masked_fill_by maximum
-    minimum mish mul nan_to_num ne neg nextafter polygamma pow power power_of_number rad2deg
-    reciprocal relu remainder remainder_number round round_decimals rrelu_noise rsqrt rsub
-    rsub_number sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink sqrt sub tan tanh
-    threshold trunc where xlogy xlogy_by_number xlogy_of_number""".split()
+    [
+        "abs",
+        "acos",
+        "acosh",
+        "add",
+        "addcdiv",
+        "addcmul",
+        "alias",
+        "asin",
+        "asinh",
+        "atan",
+        "atan2",
+        "atanh",
+        "batch_norm_inference",
+        "bitwise_and",
+        "bitwise_left_shift",
+        "bitwise_not",
+        "bitwise_or",
+        "bitwise_right_shift",
+        "bitwise_xor",
+        "cast",
+        "ceil",
+        "celu",
+        "clamp",
+        "clamp_above",
+        "clamp_below",
+        "clamp_between",
+        "clamp_max",
+        "clamp_min",
+        "clone",
+        "copysign",
+        "copysign_number",
+        "cos",
+        "cosh",
+        "deg2rad",
+        "digamma",
+        "div",
+        "div_floor",
+        "div_trunc",
+        "elu",
+        "eq",
+        "erf",
+        "erfc",
+        "erfinv",
+        "exp",
+        "exp2",
+        "expm1",
+        "floor",
+        "floor_divide",
+        "fmax",
+        "fmin",
+        "fmod",
+        "fmod_number",
+        "frac",
+        "ge",
+        "gelu",
+        "gelu_tanh",
+        "gt",
+        "hardshrink",
+        "hardsigmoid",
+        "hardswish",
+        "hardtanh",
+        "heaviside",
+        "hypot",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "isneginf",
+        "isposinf",
+        "ldexp",
+        "le",
+        "leaky_relu",
+        "lerp",
+        "lerp_number",
+        "lgamma",
+        "log",
+        "log10",
+        "log1p",
+        "log2",
+        "logaddexp",
+        "logaddexp2",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "logical_xor",
+        "logit",
+        "logsigmoid",
+        "lt",
+        "masked_fill",
+        "masked_fill_by",
+        "maximum",
+        "minimum",
+        "mish",
+        "mul",
+        "nan_to_num",
+        "ne",
+        "neg",
+        "nextafter",
+        "polygamma",
+        "pow",
+        "power",
+        "power_of_number",
+        "rad2deg",
+        "reciprocal",
+        "relu",
+        "remainder",
+        "remainder_number",
+        "round",
+        "round_decimals",
+        "rrelu_noise",
+        "rsqrt",
+        "rsub",
+        "rsub_number",
+        "sgn",
+        "sigmoid",
+        "sign",
+        "signbit",
+        "silu",
+        "sin",
+        "sinc",
+        "sinh",
+        "softplus",
+        "softshrink",
+        "sqrt",
+        "sub",
+        "tan",
+        "tanh",
+        "threshold",
+        "trunc",
+        "where",
+        "xlogy",
+        "xlogy_by_number",
+        "xlogy_of_number",
+    ]
 )
-MOVING = frozenset("reshape clone index flip roll rot90 repeat index_select".split())
-BY_MEMORY = frozenset("as_strided as_strided_".split())
+MOVING = frozenset(["reshape", "clone", "index", "flip", "roll", "rot90", "repeat", "index_select"])
+BY_MEMORY = frozenset(["as_strided", "as_strided_"])
 ALONG = frozenset(
-    "softmax log_softmax cumsum cumprod logcumsumexp cummax cummin sort topk".split()
+    ["softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin", "sort",
+     "topk"]
 )  # fmt: skip
 REDUCING = frozenset(
-    """amax amin max_along min_along mean sum var std var_mean mean_beside_var std_mean
-    mean_beside_std prod logsumexp nansum vector_norm median_along mode kthvalue
-    nanmedian_along""".split()
+    [
+        "amax",
+        "amin",
+        "max_along",
+        "min_along",
+        "mean",
+        "sum",
+        "var",
+        "std",
+        "var_mean",
+        "mean_beside_var",
+        "std_mean",
+        "mean_beside_std",
+        "prod",
+        "logsumexp",
+        "nansum",
+        "vector_norm",
+        "median_along",
+        "mode",
+        "kthvalue",
+        "nanmedian_along",
+    ]
 )
 MOST_PLACES = 1 << 22
 

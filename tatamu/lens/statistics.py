@@ -16,7 +16,8 @@ BINS = 48
 def describe(output: Array, names: Sequence[str], end: float | None = None) -> tuple[Channel, ...]:
     """The statistics of every channel of an output (1, channels, ...).
 
-    Each has a scale of its own, unless all of them are to `end` at one value. What is not a stack of pictures (the output of Flatten) counts as one channel.
+    Each has a scale of its own, unless all of them are to `end` at one value. What is not a stack
+    of pictures (the output of Flatten) counts as one channel.
     """
     stack = output[0] if output.ndim == 4 else output.reshape(1, 1, -1)
     return tuple(

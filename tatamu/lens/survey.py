@@ -41,7 +41,15 @@ SIGNS = {
     "xor": "^", "invert": "~", "eq": "==", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥",
 }  # fmt: skip
 PRODUCTS = frozenset(
-    "convolution conv_transpose conv_fused linear linear_without_bias matmul bmm".split()
+    [
+        "convolution",
+        "conv_transpose",
+        "conv_fused",
+        "linear",
+        "linear_without_bias",
+        "matmul",
+        "bmm",
+    ]
 )
 SETTINGS = (int, float, str, bool, type(None))
 R = TypeVar("R")

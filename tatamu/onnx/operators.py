@@ -286,7 +286,7 @@ def _resize(w: Writer, node: Node) -> list[str]:
     if first.mode not in modes or first.antialias:
         raise unsupported(node, f"mode={first.mode!r}, antialias={first.antialias}")
     align = "align_corners" if getattr(first, "align_corners", False) else "pytorch_half_pixel"
-    settings = {"mode": modes[first.mode], "coordinate_transformation_mode": align}
+    settings: dict[str, Any] = {"mode": modes[first.mode], "coordinate_transformation_mode": align}
     if first.mode == "nearest":
         settings |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     if first.mode == "cubic":

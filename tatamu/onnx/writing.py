@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import tatamu
 from tatamu.compile.graph import Graph, Node, Value
+from tatamu.compile.names import names_of
 from tatamu.compile.passes.batch_norm import fold_batch_norm
 from tatamu.compile.passes.constants import fold_constants
 from tatamu.compile.passes.dead import drop_dead
 from tatamu.compile.trace import trace
-from tatamu.compile.names import names_of
 from tatamu.onnx import OPSET, OnnxExporterError, UnsupportedOperatorError
+from tatamu.version import OWN
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +75,7 @@ class Writer:
         graph = self.graph
         self.names = dict(zip(graph.inputs, inputs, strict=True))
         for value, array in graph.constants.items():
-            self.names[value] = self.constant(array.contiguous().numpy(), value.name)
+            self.names[value] = self.constant(array.array, value.name)
         for node in graph.nodes:
             operator = OPERATORS.get(node.op.name)
             if operator is None:
@@ -95,11 +95,12 @@ class Writer:
             made,
             opset_imports=[helper.make_opsetid("", OPSET)],
             producer_name="tatamu",
-            producer_version=tatamu.__version__,
+            producer_version=OWN,
             ir_version=8,
         )
         self.onnx.checker.check_model(model)
-        return model
+        checked: onnx.ModelProto = model
+        return checked
 
     def _kind(self, value: Value, name: str) -> onnx.ValueInfoProto:
         code = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype.numpy))

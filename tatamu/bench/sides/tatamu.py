@@ -27,7 +27,7 @@ def load(request: dict[str, Any], shape: tuple[int, ...]) -> Callable[[Any], Cal
     variant = request["variant"]
     if variant == "double":
         model = model.double()
-    options = {"weights": "bfloat16"} if variant == "bfloat16" else {}
+    options: dict[str, Any] = {"weights": "bfloat16"} if variant == "bfloat16" else {}
     call: Any = model if variant in ("eager", "double") else tatamu.compile(model, **options)
 
     def make(x: Any) -> Callable[[], Any]:

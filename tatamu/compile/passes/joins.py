@@ -99,5 +99,3 @@ def _rebuilt(graph: Graph, spots: dict[Value, Spot], copied: dict[Node, set[int]
             offset += value.shape[node.attrs] * base.strides[node.attrs]
         editor.add(replace(node, inputs=tuple(inputs), outputs=(editor.now(out),)))
     return editor.done()
-
-

@@ -54,9 +54,9 @@ def _wanted(
 ) -> Ints | None:
     """Other strides for the output, where this node is to have them."""
     out = node.outputs[0]
-    if node.op is cat and len(out.shape) in (4, 5):
-        if any(v is not None and _last(v) for v in inputs):
-            return channels_innermost_strides(out.shape)
+    channels_last = any(v is not None and _last(v) for v in inputs)
+    if node.op is cat and len(out.shape) in (4, 5) and channels_last:
+        return channels_innermost_strides(out.shape)
     if node.op is clone and node.attrs is None and len(out.shape) > 3:
         return _shuffled(out, inputs[0], readers.get(out, []))
     return None

@@ -76,7 +76,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "画素の間と周りにゼロを挟み、上下左右を反転したカーネルを 1 つずつ動かします。",
     ),
     "animate.scene.scatter": (
-        "Each pixel stamps the kernel, times its value, onto the output; what overlaps is added up.",
+        "Each pixel stamps the kernel, times its value, onto the output; what overlaps is added "
+        "up.",
         "各画素が、値を掛けたカーネルを出力に押し、重なったところは足し合わせます。",
     ),
     "animate.scene.unfold": (
@@ -108,7 +109,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "animate.channels": (
         "--input has {got}, but {layer} takes {expected}: separate channels with |.",
-        "--input は{got}ですが、{layer} の入力は{expected}です。チャンネルは | で区切ってください。",
+        "--input は{got}ですが、{layer} の入力は{expected}です。チャンネルは | で区切ってください"
+        "。",
     ),
     "animate.weights": (
         "--weight: {layer} needs {count}, each {shape} (channels×rows×columns); given were {got}.",
@@ -153,7 +155,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "animate.long": (
         "{layer} on {size} makes {frames}, more than the limit of {limit}. Try {hint}.",
-        "{layer} に {size} を渡すと{frames}になり、上限の {limit} コマを超えます。{hint} を試してください。",
+        "{layer} に {size} を渡すと{frames}になり、上限の {limit} コマを超えます。{hint} を試して"
+        "ください。",
     ),
     "animate.hint.smaller": (
         "a smaller kernel, stride, padding or dilation",

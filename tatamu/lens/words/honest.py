@@ -57,7 +57,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "torch.jumps": (
         "Neighbours more than 128 grey levels apart, which look like hard edges: {wrapped} in the "
         "wrapped map, {honest} in the same map laid out from black to white.",
-        "隣どうしが 128 階調以上離れ、くっきりした輪郭に見える箇所は、桁あふれした画像で {wrapped}、"
+        "隣どうしが 128 階調以上離れ、くっきりした輪郭に見える箇所は、桁あふれした画像で "
+        "{wrapped}、"
         "同じマップを黒から白に割り当てた画像では {honest} です。",
     ),
     "torch.honest": ("{map}, zero is black", "{map}（0 が黒）"),
