@@ -31,9 +31,7 @@ def add_serve(
     def serve(
         host: Annotated[str, typer.Option(help=w("help.serve.host"))] = "127.0.0.1",
         port: Annotated[int, typer.Option(help=w("help.serve.port"), min=1, max=65535)] = web.PORT,
-        opens: Annotated[
-            bool, typer.Option("--open/--no-open", help=w("help.serve.open"))
-        ] = True,
+        opens: Annotated[bool, typer.Option("--open/--no-open", help=w("help.serve.open"))] = True,
         max_pixels: Annotated[
             int, typer.Option("--max-pixels", help=w("help.max_pixels"), min=1)
         ] = MAX_PIXELS,

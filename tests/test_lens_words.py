@@ -23,7 +23,7 @@ from tatamu.lens.words import (
 SOURCES = [
     path
     for path in Path(tatamu.__file__).parent.glob("**/*.py")
-    if path.parent.name in ("interop", "lens", "vision") or path.name.startswith("cli")
+    if path.parent.name in ("interop", "lens", "vision", "web") or path.name.startswith("cli")
 ]
 
 # Names of things that are the same in either language.
@@ -63,6 +63,8 @@ def literals() -> tuple[set[str], tuple[str, ...]]:
                 whole.add(node.value)
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 begun.add(str(node.values[0].value))
+    for path in (Path(tatamu.__file__).parent / "data" / "web").iterdir():
+        whole.update(re.findall(r"""["'`](web\.[a-z_.]+)["'`]""", path.read_text("utf-8")))
     return whole, tuple(start for start in begun if re.fullmatch(r"[a-z]+\.([a-z]+\.)?", start))
 
 

@@ -142,7 +142,10 @@ def _captions(kind: str) -> tuple[str, str]:
     """What the patch and the weights beside it are called."""
     if kind == "scatter":
         return "report.worked.pixels", "report.worked.weights"
-    return "report.worked.patch" if kind == "sum" else "report.worked.window", "report.worked.kernel"
+    return (
+        "report.worked.patch" if kind == "sum" else "report.worked.window",
+        "report.worked.kernel",
+    )
 
 
 def _product_table(products: Grid, places: int, w: Words) -> str:

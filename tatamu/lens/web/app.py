@@ -173,7 +173,7 @@ class Server:
             record = seen.record
             frame = session.frames.add(seen)
             usable = type(wanted) is int and 0 <= wanted < len(record.channels)
-            channel = wanted if usable else record.order[0]
+            channel: int = wanted if usable else record.order[0]  # type: ignore[assignment]
             yield json_chunk("R", {**face.record_face(seen, frame), "channel": channel})
             yield map_chunk(seen, channel)
             yield strip_chunk(seen)
@@ -192,9 +192,7 @@ class Server:
         seen, channel = self._frame(self._session(request), request)
         plane, end = seen.record.output[0, channel], seen.record.channels[channel].end
         loop = asyncio.get_running_loop()
-        content = await loop.run_in_executor(
-            None, lambda: maps.png(maps.map_picture(plane, end))
-        )
+        content = await loop.run_in_executor(None, lambda: maps.png(maps.map_picture(plane, end)))
         return Response(content, media_type="image/png")
 
     async def pixel(self, request: Request) -> Response:
@@ -268,9 +266,7 @@ class JobResponse(Response):
 
         watching = asyncio.create_task(leaves())
         try:
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-            )
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for part in self._job.parts():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -391,6 +387,7 @@ def make_app(
         Route("/api/frame/{frame}/pixel", server.pixel),
         Route("/api/report", server.report, methods=["POST"]),
     ]
+
     @contextlib.asynccontextmanager
     async def living(app: Starlette) -> Any:
         yield
@@ -398,4 +395,4 @@ def make_app(
 
     handlers: Any = {Refusal: _refused, ClientDisconnect: _left}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=living)
-    return Guard(app, served), server  # type: ignore[arg-type]
+    return Guard(app, served), server

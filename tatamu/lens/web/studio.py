@@ -158,27 +158,24 @@ def _made(
     return steps, names, "named+spread" if len(names) == settings.channels else "named"
 
 
-def _take_filters(
-    module: Module, names: Sequence[str], settings: Settings, channels: int
-) -> None:
+def _take_filters(module: Module, names: Sequence[str], settings: Settings, channels: int) -> None:
     """The first output channels become the named kernels, grown to the kernel's size."""
     import tatamu
 
     grown = [filters.grown(name, settings.kernel) for name in names]
-    weight = np.array(module.weight.detach().numpy())  # type: ignore[operator, union-attr]
+    weight = np.array(module.weight.detach().numpy())
     wanted = filters.spread(grown, channels)
     if settings.kind == "ConvTranspose2d":
         weight[:, : len(names)] = wanted.swapaxes(0, 1)
     else:
         weight[: len(names)] = wanted
-    bias = np.array(module.bias.detach().numpy())  # type: ignore[operator, union-attr]
+    bias = np.array(module.bias.detach().numpy())
     bias[: len(names)] = 0
     with tatamu.no_grad():
-        module.weight.copy_(tatamu.tensor(weight))  # type: ignore[operator, union-attr]
-        module.bias.copy_(tatamu.tensor(bias))  # type: ignore[operator, union-attr]
+        module.weight.copy_(tatamu.tensor(weight))
+        module.bias.copy_(tatamu.tensor(bias))
 
 
 def account(record: LayerRecord, channel: int, row: int, column: int) -> Probe | None:
     """How one value of a record came about. Raises IndexError outside the output."""
     return probe(record, record.input, record.output, channel, row, column)
-

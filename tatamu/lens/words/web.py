@@ -19,7 +19,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name}、{width}×{height} 画素",
     ),
     "web.drop": ("Drop the photo", "写真をここに"),
-    "web.drop.one": ("One photo at a time: the first was taken.", "1 枚ずつ開きます。先頭の写真を使いました。"),
+    "web.drop.one": (
+        "One photo at a time: the first was taken.",
+        "1 枚ずつ開きます。先頭の写真を使いました。",
+    ),
     "web.window": (
         "Window of the chosen output pixel. Arrow keys move it, with Shift ten at a time",
         "選んだ出力画素が見る窓。矢印キーで移動、Shift を押しながらで 10 ずつ",
