@@ -45,7 +45,8 @@ def test_both_languages_fill_in_the_same_places(key: str) -> None:
 @pytest.mark.parametrize("key", TEXTS)
 def test_each_language_is_itself(key: str) -> None:
     english, japanese = TEXTS[key]
-    assert not re.search("[ぁ-んァ-ヶ一-龠]", english)
+    if key != "web.language":  # each language is offered by its own name
+        assert not re.search("[ぁ-んァ-ヶ一-龠]", english)
     if key not in SHARED and english != "{text}.":
         assert english != japanese
     words = re.sub(r"\{[^}]*\}", "", english)

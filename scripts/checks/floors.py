@@ -61,7 +61,7 @@ FLOORS = (
     ("",),
     ("vision",),
     ("lens",),
-    ("cli", "cli_classify", "cli_models", "cli_run", "cli_serve", "cli_summary"),
+    ("cli", "cli_animate", "cli_classify", "cli_models", "cli_run", "cli_serve", "cli_summary"),
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
@@ -71,6 +71,7 @@ ONLY_BY = {
     "lens": (
         "lens",
         "cli",
+        "cli_animate",
         "cli_classify",
         "cli_models",
         "cli_run",

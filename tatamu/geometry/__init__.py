@@ -7,6 +7,7 @@ summaries, error messages, kernels and the lens read these; no size formula stan
 
 from tatamu.errors import ArgumentError, GeometryError
 from tatamu.geometry.conv import PADDING_MODES, ConvSpec
+from tatamu.geometry.insertion import Insertion
 from tatamu.geometry.padding import Padded
 from tatamu.geometry.phases import Phase, apart, phases
 from tatamu.geometry.pool import AdaptiveSpec, PoolSpec, readers, unpooled
@@ -25,6 +26,7 @@ __all__ = [
     "AxisWords",
     "ConvSpec",
     "GeometryError",
+    "Insertion",
     "Lang",
     "LeftOver",
     "Padded",

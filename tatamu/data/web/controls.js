@@ -6,6 +6,8 @@ const NAMES = { Conv2d: "web.kind.conv", ConvTranspose2d: "web.kind.transposed",
 const LABELS = { kernel: "web.kernel", stride: "web.stride", padding: "web.padding", dilation: "web.dilation", channels: "web.channels" };
 const UNUSED = { channels: "web.unused.channels", dilation: "web.unused.dilation" };
 const MODES = { zeros: "web.mode.zeros", reflect: "web.mode.reflect", replicate: "web.mode.replicate", circular: "web.mode.circular" };
+const CHOICES = { mode: "web.mode", weights: "web.weights" };
+const ROLES = { ...LABELS, size: "web.size", out: "web.out", output_padding: "web.output_padding" };
 const WEIGHTS = { named: "web.weights.named", random: "web.weights.random" };
 
 const at = (id) => document.getElementById(id);
@@ -99,7 +101,7 @@ export class Controls {
       const { name } = row.dataset;
       const texts = name === "mode" ? MODES : WEIGHTS;
       row.hidden = !shown[name];
-      row.querySelector("span").textContent = t(`web.${name}`);
+      row.querySelector("span").textContent = t(CHOICES[name]);
       const select = row.querySelector("select");
       for (const option of select.options) option.textContent = t(texts[option.value]);
       select.value = settings[name];
@@ -128,7 +130,7 @@ export function showFormula(record, before, moved) {
         return;
       }
       const changed = role === moved || (alike && old[i][0] !== text);
-      code.append(element("span", { "data-role": role, class: changed ? "changed" : "", title: t(`web.${role}`) }, text));
+      code.append(element("span", { "data-role": role, class: changed ? "changed" : "", title: t(ROLES[role]) }, text));
     });
     const name = element("small", {}, said(axis.name));
     const note = element("small", { class: "remark" }, said(axis.note));

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
+    animate,
     classify,
     command,
     models,
@@ -41,6 +42,7 @@ __all__ = [
 TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
     **probe.TEXTS,
+    **animate.TEXTS,
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
