@@ -173,7 +173,7 @@ class Server:
             record = seen.record
             frame = session.frames.add(seen)
             usable = type(wanted) is int and 0 <= wanted < len(record.channels)
-            channel = wanted if usable else record.order[0]
+            channel: int = wanted if usable else record.order[0]  # type: ignore[assignment]
             yield json_chunk("R", {**face.record_face(seen, frame), "channel": channel})
             yield map_chunk(seen, channel)
             yield strip_chunk(seen)
@@ -395,4 +395,4 @@ def make_app(
 
     handlers: Any = {Refusal: _refused, ClientDisconnect: _left}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=living)
-    return Guard(app, served), server  # type: ignore[arg-type]
+    return Guard(app, served), server

@@ -126,7 +126,7 @@ def map_indices(record: LayerRecord, channel: int) -> np.ndarray[tuple[int, int]
     plane = record.output[0, channel]
     if plane.size > MOST_PIXELS:
         plane = maps.shrink(plane, int(plane.shape[1] * math.sqrt(MOST_PIXELS / plane.size)))
-    return maps.to_indices(plane, record.channels[channel].end)  # type: ignore[return-value]
+    return maps.to_indices(plane, record.channels[channel].end)
 
 
 def strip_indices(record: LayerRecord) -> np.ndarray[tuple[int, int, int], Any]:
@@ -171,7 +171,9 @@ def probe_face(record: LayerRecord, found: Probe) -> Json:
 
 def _finite(values: np.ndarray[Any, Any]) -> Any:
     """Values for JSON, which has no infinities: null stands for them."""
-    return np.where(np.isfinite(values), np.round(values, 6), None).tolist()
+    rounded = np.round(values, 6).astype(object)
+    rounded[~np.isfinite(values)] = None
+    return rounded.tolist()
 
 
 def _indices(values: np.ndarray[Any, Any], end: float) -> Any:

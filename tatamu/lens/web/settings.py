@@ -79,9 +79,10 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
         if value not in allowed:
             raise LookError("serve.setting", name=name, allowed=", ".join(allowed))
         settings = replace(settings, **{name: value})
+    numbers: dict[str, Any] = {}
     for name, (low, high) in LIMITS.items():
         number = given.get(name, getattr(settings, name))
         if type(number) is not int or not low <= number <= high:
             raise LookError("serve.setting", name=name, allowed=f"{low}–{high}")
-        settings = replace(settings, **{name: number})
-    return settings
+        numbers[name] = number
+    return replace(settings, **numbers)

@@ -163,17 +163,17 @@ def _take_filters(module: Module, names: Sequence[str], settings: Settings, chan
     import tatamu
 
     grown = [filters.grown(name, settings.kernel) for name in names]
-    weight = np.array(module.weight.detach().numpy())  # type: ignore[operator, union-attr]
+    weight = np.array(module.weight.detach().numpy())
     wanted = filters.spread(grown, channels)
     if settings.kind == "ConvTranspose2d":
         weight[:, : len(names)] = wanted.swapaxes(0, 1)
     else:
         weight[: len(names)] = wanted
-    bias = np.array(module.bias.detach().numpy())  # type: ignore[operator, union-attr]
+    bias = np.array(module.bias.detach().numpy())
     bias[: len(names)] = 0
     with tatamu.no_grad():
-        module.weight.copy_(tatamu.tensor(weight))  # type: ignore[operator, union-attr]
-        module.bias.copy_(tatamu.tensor(bias))  # type: ignore[operator, union-attr]
+        module.weight.copy_(tatamu.tensor(weight))
+        module.bias.copy_(tatamu.tensor(bias))
 
 
 def account(record: LayerRecord, channel: int, row: int, column: int) -> Probe | None:

@@ -3,7 +3,6 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "web.title": ("tatamu: one photo, one layer", "tatamu：写真 1 枚、レイヤー 1 つ"),
     "web.language": ("日本語", "English"),
-    "web.language.label": ("Show this page in Japanese", "このページを英語で表示"),
     "web.skip": ("Skip to the settings", "設定へ移動"),
     "web.noscript": (
         "This page needs JavaScript, which comes from your own machine alone.",
@@ -31,7 +30,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Output row {row}, column {column}: {value}",
         "出力の {row} 行 {column} 列：{value}",
     ),
-    "web.window.hint": ("Drag the window", "窓をドラッグ"),
     "web.map": ("Map", "特徴マップ"),
     "web.map.channel": ("channel {channel}", "チャンネル {channel}"),
     "web.map.alt": (
@@ -70,7 +68,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Filters need a kernel of 3 or more: these are random.",
         "フィルターはカーネル 3 以上で使えます。今は乱数です。",
     ),
-    "web.formula": ("Why this size", "なぜこの大きさか"),
     "web.shape": ("{before} becomes {after}", "{before} → {after}"),
     "web.pixel": ("One output pixel", "出力画素 1 つの計算"),
     "web.pixel.patch": ("pixels", "画素"),
@@ -89,11 +86,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Slide the window over the photo and watch the map fill",
         "窓を写真の上で滑らせ、マップが埋まる様子を見る",
     ),
-    "web.download": ("Download", "保存"),
     "web.download.map": ("Map as PNG", "マップ（PNG）"),
     "web.download.report": ("Report as HTML", "レポート（HTML）"),
     "web.cancel": ("Cancel", "中止"),
-    "web.facts": ("Facts", "数値"),
     "web.facts.weights": ("weights", "重み"),
     "web.facts.mult_adds": ("mult-adds", "積和"),
     "web.facts.time": ("time", "時間"),
