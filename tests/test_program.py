@@ -16,10 +16,9 @@ import pytest
 import tatamu
 from tatamu import nn
 from tatamu.compile.program import Memory, Program
-from tatamu.geometry import ConvSpec, PoolSpec
 from tatamu.nn import functional as F
 from tatamu.ops.array import Array
-from tatamu.ops.op import Call, Event, apply_all, watching
+from tatamu.ops.op import Call, Event, watching
 from tatamu.ops.plan import Plan
 from tatamu.runtime import capture, pool_emit, threads
 from tatamu.runtime.program import CHUNK_WORK, SHARED_WORK, Instance, lay_down

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tatamu.compile.arena import Life, Placed, aligned, place
-from tatamu.compile.graph import Graph, Node, Value, joined_in_place, root
 from tatamu.compile.calls import PlacedCall
+from tatamu.compile.graph import Graph, Node, Value, joined_in_place, root
 from tatamu.compile.passes.editor import Editor
 from tatamu.ops.array import made
 from tatamu.ops.common import interned
@@ -157,9 +157,7 @@ def _placed(graph: Graph, steps: tuple[Step, ...]) -> ProgramPlan:
     return ProgramPlan(graph, steps, where, tuple(fresh), found.nbytes, total, lives, found)
 
 
-def _spans(
-    steps: Sequence[Step], elsewhere: dict[Value, Where]
-) -> dict[Value, tuple[int, int]]:
+def _spans(steps: Sequence[Step], elsewhere: dict[Value, Where]) -> dict[Value, tuple[int, int]]:
     """The first and the last step that touches each root that lies in the arena."""
     spans: dict[Value, tuple[int, int]] = {}
     for number, step in enumerate(steps):
