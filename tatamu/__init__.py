@@ -176,6 +176,7 @@ __all__ = [
     "bfloat16",
     "bool",
     "channels_last",
+    "compile",
     "contiguous_format",
     "cuda",
     "default_generator",

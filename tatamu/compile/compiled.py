@@ -15,8 +15,9 @@ from tatamu.compile.program import Program, program_of
 from tatamu.compile.structure import flattened
 from tatamu.compile.trace import Traced, trace
 from tatamu.dtypes import float32
+from tatamu.nn.members import changes
 from tatamu.nn.module import Module
-from tatamu.ops.array import Array, made
+from tatamu.ops.array import Array, local, made
 from tatamu.runtime.storage import Storage
 
 __all__ = ["Compiled", "refuse_training"]
@@ -73,21 +74,32 @@ class Network:
 class Compiled:
     """A compiled model; see ``compile``. Attributes are the model's."""
 
-    def __init__(self, model: Callable[..., Any], *, fold: bool, winograd: bool) -> None:
+    def __init__(
+        self, model: Callable[..., Any], *, fold: bool, winograd: bool, trains: bool = False
+    ) -> None:
+        """``trains``: where gradients are wanted, or in training mode, the model itself runs."""
         self._model = model
+        self._trains = trains
         self._fold = fold
         self._winograd = winograd
         self._networks: OrderedDict[Hashable, Network] = OrderedDict()
         self._lock = threading.Lock()
-        refuse_training(model)
+        self._seen = changes.count
+        self._members = _members(model)
+        if not trains:
+            refuse_training(model)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         inputs, _, key = flattened((args, options))
+        if self._trains and (_in_training(self._model) or _wants_gradients(self._model, inputs)):
+            return self._model(*args, **options)
         geometry = tuple([(x.shape, x.strides, x.dtype) for x in inputs])
         network = self._network((key, geometry), args, options)
         return network.build(network(inputs))
 
     def _network(self, key: Hashable, args: Any, options: Mapping[str, Any]) -> Network:
+        if self._seen != changes.count:  # some module somewhere has other members, or a mode
+            self._look_again()
         network = self._networks.get(key)
         if network is not None and not network.stale():
             return network
@@ -102,13 +114,23 @@ class Compiled:
         return network
 
     def _made(self, args: Any, options: Mapping[str, Any]) -> Network:
-        refuse_training(self._model)
         model = self._model
         names, modules = names_of(model)
         traced = trace(model, args, options, names, modules)
         graph = improved(traced.graph, fold=self._fold)
         plan = planned(graph, native=self._fold, winograd=self._winograd)
         return Network(traced, plan)
+
+    def _look_again(self) -> None:
+        """Find out whether it was this model that changed."""
+        self._seen = changes.count
+        if not self._trains:
+            refuse_training(self._model)
+        found = _members(self._model)
+        alike = len(found) == len(self._members)
+        if not alike or any(a is not b for a, b in zip(found, self._members, strict=True)):
+            self._members = found
+            self.refresh()
 
     def refresh(self) -> None:
         """Forget all programs: the next calls make them anew, from the parameters as they are."""
@@ -120,6 +142,15 @@ class Compiled:
         """The plans made so far, the one used last behind all others."""
         return [network.plan for network in self._networks.values()]
 
+    def train(self, mode: bool = True) -> Compiled:
+        """The model's training behaviour on or off."""
+        self._model.train(mode)  # type: ignore[attr-defined]
+        return self
+
+    def eval(self) -> Compiled:
+        """The model's training behaviour off."""
+        return self.train(False)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_model"], name)
 
@@ -130,17 +161,38 @@ class Compiled:
         return "\n".join(lines)
 
 
+def _members(model: Any) -> list[Any]:
+    """All modules, parameters and buffers."""
+    if not isinstance(model, Module):
+        return []
+    return [*model.modules(), *model.parameters(), *model.buffers()]
+
+
 def refuse_training(model: Any) -> None:
     """Raise RuntimeError if a module would act otherwise in training mode, and is in it."""
-    if not isinstance(model, Module):
-        return
-    for name, module in model.named_modules():
-        if module.training and _acts_otherwise(module):
-            raise RuntimeError(
-                "a model in training mode cannot be compiled\n"
-                f"  {name or 'it'}, {type(module).__name__}, computes something else in training "
-                "than in use: model.eval() says which is meant"
-            )
+    found = _in_training(model)
+    if found:
+        raise RuntimeError(
+            "a model in training mode cannot be compiled\n"
+            f"  {found}, computes something else in training than in use: model.eval() says which "
+            "is meant"
+        )
+
+
+def _in_training(model: Any) -> str:
+    """The first module that acts as it does in training alone; '' if there is none."""
+    if isinstance(model, Module):
+        for name, module in model.named_modules():
+            if module.training and _acts_otherwise(module):
+                return f"{name or 'it'}, {type(module).__name__}"
+    return ""
+
+
+def _wants_gradients(model: Any, inputs: Sequence[Array]) -> bool:
+    if not local.grad:
+        return False
+    given = [*inputs, *(model.parameters() if isinstance(model, Module) else ())]
+    return any(x._requires_grad for x in given)
 
 
 def _acts_otherwise(module: Module) -> bool:

@@ -20,6 +20,7 @@ from tatamu.ops.layout import (
     Size,
     channels_innermost_strides,
     contiguous_strides,
+    extent,
     is_contiguous,
 )
 from tatamu.ops.op import Op
@@ -45,9 +46,7 @@ class Value:
     @property
     def extent(self) -> int:
         """Elements from the first to behind the last one."""
-        if 0 in self.shape:
-            return 0
-        return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        return extent(self.shape, self.strides)
 
     @property
     def nbytes(self) -> int:
@@ -154,8 +153,8 @@ def verify(graph: Graph) -> Graph:
     for value, array in graph.constants.items():
         _check(value.shape == array.shape and value.dtype is array.dtype, f"{value.name} changed")
     for node in graph.nodes:
-        for value in node.inputs:
-            _check(value is None or value in there, f"{node.op.name} reads what is not there")
+        for given in node.inputs:
+            _check(given is None or given in there, f"{node.op.name} reads what is not there")
         for value in node.outputs:
             _check(value not in there, f"{node.op.name} writes what is there already")
             there.add(value)
@@ -163,8 +162,8 @@ def verify(graph: Graph) -> Graph:
             _check_view(node)
         for value in node.outputs:
             _check_inside(node, value)
-    for value in graph.outputs:
-        _check(value in there, "an output is not there")
+    for out in graph.outputs:
+        _check(out in there, "an output is not there")
     return graph
 
 

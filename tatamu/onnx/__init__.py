@@ -55,7 +55,7 @@ def export(
     ...                    tatamu.randn(1, 1, 8, 8), file)
     >>> import onnx
     >>> [node.op_type for node in onnx.load_from_string(file.getvalue()).graph.node]
-    ['Conv', 'Relu']
+    ['Conv', 'Relu', 'Identity']
     """
     from tatamu.onnx.writing import written
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tatamu.dtypes import DType
 from tatamu.ops.array import Array
-from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides
+from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides, extent
 from tatamu.ops.op import Call, Ran, Runner
 from tatamu.ops.planned import PlannedRunner, refusal, target
 from tatamu.runtime.capture import scratch
@@ -156,8 +156,7 @@ class Turning:
 
 def _reach(problem: ReorderProblem) -> int:
     """Bytes from the first element of a copy to the end of its last one."""
-    steps = zip(problem.shape, problem.y_strides, strict=True)
-    return problem.itemsize * (1 + sum((n - 1) * step for n, step in steps))
+    return problem.itemsize * extent(problem.shape, problem.y_strides)
 
 
 def casting(target: Callable[[Any], DType]) -> Elementwise:

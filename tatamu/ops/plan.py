@@ -11,11 +11,18 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Numpy, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, is_channels_last, out_of_order
+from tatamu.ops.layout import (
+    Ints,
+    Size,
+    contiguous_strides,
+    extent,
+    is_channels_last,
+    out_of_order,
+)
 from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
-    from tatamu.ops.op import Call
+    from tatamu.ops.op import Call, Out
 
 __all__ = ["Plan", "Ran", "Runner", "warn_once"]
 
@@ -57,16 +64,7 @@ class Plan:
         self.call = call
         self.attrs = call.attrs  # keeps the object alive whose id() is in the key
         outs = call.outs()
-        self.outs = [
-            (
-                Size(out.shape),
-                out.strides or contiguous_strides(out.shape),
-                out.dtype,
-                Size(out.shape).numel() * out.dtype.itemsize,
-                out.strides is not None and out.strides != contiguous_strides(out.shape),
-            )
-            for out in outs
-        ]
+        self.outs = [_laid(out) for out in outs]
         self.many = len(outs) > 1
         # Inputs that lie in another order than C's: somebody chose that, a user or an operation.
         self.ordered = [
@@ -163,6 +161,14 @@ class Plan:
         if self.runner is None:
             return _REFERENCE._replace(why=self.why)
         return self.runner.ran()
+
+
+def _laid(out: Out) -> tuple[Size, Ints, DType, int, bool]:
+    """An output's shape, strides, dtype, bytes, and whether it lies in another order than C's."""
+    plain = contiguous_strides(out.shape)
+    strides = out.strides or plain
+    nbytes = extent(out.shape, strides) * out.dtype.itemsize
+    return Size(out.shape), strides, out.dtype, nbytes, strides != plain
 
 
 _warned: list[str] = []

@@ -87,15 +87,15 @@ def _rebuilt(graph: Graph, spots: dict[Value, Spot], copied: dict[Node, set[int]
         (out,) = node.outputs
         base, offset = root(editor.now(out))
         inputs: list[Value | None] = []
-        for place, value in enumerate(node.inputs):
-            assert value is not None
-            now = editor.now(value)
+        for place, part in enumerate(node.inputs):
+            assert part is not None
+            now = editor.now(part)
             if place in copied[node]:
-                there = Value(value.shape, base.strides, value.dtype, base, offset)
+                there = Value(part.shape, base.strides, part.dtype, base, offset)
                 attrs = interned(tuple(base.strides))
                 editor.add(Node(clone, attrs, (now,), (there,), node.where))
                 now = there
             inputs.append(now)
-            offset += value.shape[node.attrs] * base.strides[node.attrs]
+            offset += part.shape[node.attrs] * base.strides[node.attrs]
         editor.add(replace(node, inputs=tuple(inputs), outputs=(editor.now(out),)))
     return editor.done()

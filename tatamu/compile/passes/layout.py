@@ -54,8 +54,7 @@ def _wanted(
 ) -> Ints | None:
     """Other strides for the output, where this node is to have them."""
     out = node.outputs[0]
-    channels_last = any(v is not None and _last(v) for v in inputs)
-    if node.op is cat and len(out.shape) in (4, 5) and channels_last:
+    if node.op is cat and len(out.shape) in (4, 5) and any(map(_last, inputs)):
         return channels_innermost_strides(out.shape)
     if node.op is clone and node.attrs is None and len(out.shape) > 3:
         return _shuffled(out, inputs[0], readers.get(out, []))
@@ -78,8 +77,8 @@ def _shuffled(out: Value, x: Value | None, after: list[Node | None]) -> Ints | N
     return (channels * count, b, 1, *steps)
 
 
-def _last(value: Value) -> bool:
-    return is_channels_last(value.shape, value.strides)
+def _last(value: Value | None) -> bool:
+    return value is not None and is_channels_last(value.shape, value.strides)
 
 
 def _follow(editor: Editor, node: Node, inputs: list[Value | None]) -> None:
