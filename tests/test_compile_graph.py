@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import tatamu
 from tatamu import nn
 from tatamu.compile.arena import ALIGNMENT, Life, overlapping, place
-from tatamu.compile.compiled import _names
 from tatamu.compile.graph import Graph, Node, Value, root, verify
+from tatamu.compile.names import names_of
 from tatamu.compile.passes import improved
 from tatamu.compile.plan import planned
 from tatamu.compile.trace import trace
@@ -27,7 +27,7 @@ def traced(model: Callable[..., Any], *shapes: tuple[int, ...]) -> Graph:
     if isinstance(model, nn.Module):
         model.eval()
     inputs = tuple([tatamu.zeros(shape) for shape in shapes])
-    return trace(model, inputs, {}, *_names(model)).graph
+    return trace(model, inputs, {}, *names_of(model)).graph
 
 
 def better(model: Callable[..., Any], *shapes: tuple[int, ...], fold: bool = True) -> Graph:
