@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from tatamu import cli_summary
 from tatamu.cli_animate import add_animate
+from tatamu.cli_bench import add_bench
 from tatamu.cli_classify import add_classify
 from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
@@ -130,6 +131,7 @@ def make_app(lang: Lang) -> typer.Typer:
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
     add_animate(app, w, _speaking(w), _examples)
+    add_bench(app, w, _speaking(w), _examples)
     add_serve(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app

@@ -18,6 +18,7 @@ PACKAGE = "tatamu"
 COMMANDS = (
     "cli",
     "cli_animate",
+    "cli_bench",
     "cli_classify",
     "cli_models",
     "cli_run",

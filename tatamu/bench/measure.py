@@ -228,7 +228,7 @@ def _load(
     folder: Path,
 ) -> None:
     if found.runtime not in ("tatamu", "torch") and "onnx" not in paths:
-        paths["onnx"] = str(export(case, folder / "network.onnx"))
+        paths["onnx"] = str(export(case, paths, folder / "network.onnx"))
     request = {**case.request(), **paths, "variant": found.variant, "threads": settings.threads}
     answer = process.ask(ask="load", **request)
     found.load, found.first = answer["load"], answer["first"]

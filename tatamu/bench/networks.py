@@ -46,10 +46,37 @@ def files_of(case: Case, folder: Path) -> dict[str, str]:
     tatamu.manual_seed(case.seed)
     paths = {"weights": str(folder / "weights.pth"), "inputs": str(folder / "inputs.npy")}
     model = built({**case.request(), "weights": case.checkpoint})
-    tatamu.save(model.state_dict(), paths["weights"])
     random = np.random.default_rng(case.seed)
-    np.save(paths["inputs"], random.standard_normal(case.shape, np.float32))
+    inputs = random.standard_normal(case.shape, np.float32)
+    if case.checkpoint is None:
+        _settle(model, inputs[:1])
+    tatamu.save(model.state_dict(), paths["weights"])
+    np.save(paths["inputs"], inputs)
     return paths
+
+
+def _settle(model: Module, inputs: Any) -> None:
+    """Give batch normalisation the statistics of what it meets, as training would.
+
+    With those it is made with, the numbers of a deep network grow or vanish.
+    """
+    import tatamu
+    from tatamu.nn.normalization import _BatchNorm
+
+    def measured(module: Any, args: tuple[Any, ...]) -> None:
+        x = args[0].detach().numpy()
+        axes = (0, *range(2, x.ndim))
+        with tatamu.no_grad():
+            module.running_mean.copy_(tatamu.from_numpy(x.mean(axes)))
+            module.running_var.copy_(tatamu.from_numpy(x.var(axes) + np.float32(1e-3)))
+
+    model.eval()
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    hooks = [m.register_forward_pre_hook(measured) for m in norms]
+    with tatamu.no_grad():
+        model(tatamu.from_numpy(inputs))
+    for hook in hooks:
+        hook.remove()
 
 
 def built(request: Mapping[str, Any]) -> Module:
@@ -82,6 +109,11 @@ def _from_file(path: str, name: str, options: Mapping[str, Any]) -> Module:
     return model
 
 
-def export(case: Case, path: Path, weights: str | None = None) -> Path:
+def export(case: Case, paths: Mapping[str, str], path: Path) -> Path:
     """The network as an ONNX file."""
-    raise NotImplementedError
+    from tatamu import from_numpy
+    from tatamu.onnx import export as write
+
+    model = built({**case.request(), **paths}).eval()
+    write(model, from_numpy(np.load(paths["inputs"])), path)
+    return path

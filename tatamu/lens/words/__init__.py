@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
     animate,
+    bench,
     classify,
     command,
     honest,
@@ -44,6 +45,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
     **probe.TEXTS,
     **animate.TEXTS,
+    **bench.TEXTS,
     **problems.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
