@@ -50,8 +50,8 @@ def add_bench(
 
         with speaking(lang) as speech:
             asked = Asked(
-                model, weights, parse_input(size)[0], python, tuple(runtime or ()), threads, rounds, seconds,
-                callers, as_json,
+                model, weights, parse_input(size)[0], python, tuple(runtime or ()), threads,
+                rounds, seconds, callers, as_json,
             )  # fmt: skip
             lines = comparison_lines(asked, speech)
         typer.echo("\n".join(lines))

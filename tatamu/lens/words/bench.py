@@ -3,7 +3,7 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "help.bench": (
         "Compare a network's speed in tatamu and in every other CPU runtime that is installed.",
-        "tatamu と、インストールされているほかの CPU ランタイムとで、ネットワークの速さを比べます。",
+        "ネットワークの速さを、tatamu と、ほかに入っている CPU ランタイムとで比べます。",
     ),
     "help.bench.model": (
         "A network of tatamu models, or my_net.py:Net, written for torch.",
@@ -51,8 +51,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.note": (
         "Turns alternate, with a pause before each. Errors are against float64, relative to the "
         "largest output. These are this machine's figures, today's.",
-        "順番に交代し、毎回の前に休みを入れて測っています。誤差は float64 の結果との差を、出力の最大"
-        "値で割ったものです。数値はこのマシンの、いまのものです。",
+        "順番に交代し、毎回の前に休みを入れて測っています。誤差は float64 の結果との差を、出力の"
+        "最大値で割ったものです。数値はこのマシンの、いまのものです。",
     ),
     "bench.lost": ("Faster than tatamu here: {names}.", "ここでは {names} のほうが高速です。"),
     "bench.missing": ("left out: {name}: {why}", "対象外：{name}（{why}）"),
@@ -62,13 +62,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.alone": (
         "No other runtime is installed there: pip install onnxruntime, openvino, MNN or ncnn, or "
         "name their Python with --python.",
-        "ほかのランタイムが見つかりません。onnxruntime、openvino、MNN、ncnn のいずれかを pip で入れる"
-        "か、それらが入った Python を --python で指定してください。",
+        "ほかのランタイムが見つかりません。onnxruntime、openvino、MNN、ncnn のいずれかを pip で入"
+        "れるか、それらが入った Python を --python で指定してください。",
     ),
     "bench.model": (
         "No network is called {name!r}; tatamu models lists them, my_net.py:Net names your own.",
-        "{name!r} というネットワークはありません。tatamu models で一覧を表示できます。自作のものは my"
-        "_net.py:Net のように指定します。",
+        "{name!r} というネットワークはありません。tatamu models で一覧を表示できます。自作のものは "
+        "my_net.py:Net のように指定します。",
     ),
     "bench.unknown": (
         "--runtime: {name!r} is none of {names}.",
