@@ -104,6 +104,8 @@ def _from_file(path: str, name: str, options: Mapping[str, Any]) -> Module:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        if not hasattr(module, name):
+            raise RuntimeError(f"{path} has no attribute {name!r}")
         found = getattr(module, name)
         model: Module = found if isinstance(found, Module) else found(**options)
     return model

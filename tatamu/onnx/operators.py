@@ -158,8 +158,6 @@ def _silu(w: Writer, node: Node) -> list[str]:
 
 
 def _gelu(w: Writer, node: Node) -> list[str]:
-    if node.attrs not in (None, "none"):
-        raise unsupported(node, f"approximate={node.attrs!r}")
     (x,) = _given(w, node)
     erf = w.add("Erf", [w.add("Mul", [x, _number(w, node, sqrt(0.5))])])
     one = w.add("Add", [erf, _number(w, node, 1.0)])
@@ -167,7 +165,7 @@ def _gelu(w: Writer, node: Node) -> list[str]:
 
 
 def _leaky_relu(w: Writer, node: Node) -> list[str]:
-    return [w.add("LeakyRelu", _given(w, node), alpha=float(node.attrs))]
+    return [w.add("LeakyRelu", _given(w, node), alpha=node.attrs[0])]
 
 
 def _softmax(kind: str) -> Operator:
@@ -234,6 +232,26 @@ def _indexed(w: Writer, node: Node) -> list[str]:
     return [w.add("Reshape", [x, w.integers(node.outputs[0].shape)])]
 
 
+def _as_strided(w: Writer, node: Node) -> list[str]:
+    """Any view of memory: each number is looked up where it lies among the input's own."""
+    found = node.attrs
+    places = _positions(found.root_shape, found.root_strides).reshape(-1)
+    table = np.zeros(places.max(initial=0) + 1, np.int64)
+    table[places] = np.arange(places.size)
+    wanted = table[found.offset + _positions(found.shape, found.strides)]
+    flat = w.add("Reshape", [*_given(w, node)[:1], w.integers([-1])])
+    return [w.add("Gather", [flat, w.constant(wanted)], axis=0)]
+
+
+def _positions(shape: Sequence[int], strides: Sequence[int]) -> Any:
+    """Where in memory each element lies, counted from the first."""
+    total = np.zeros(tuple(shape), np.int64)
+    for axis, (size, step) in enumerate(zip(shape, strides, strict=True)):
+        steps = np.arange(size) * step
+        total += steps.reshape(-1, *(1,) * (len(shape) - axis - 1))
+    return total
+
+
 def _roll(w: Writer, node: Node) -> list[str]:
     (x,) = _given(w, node)
     for shift, axis in zip(node.attrs.shifts, node.attrs.axes, strict=True):
@@ -297,6 +315,7 @@ def _resize(w: Writer, node: Node) -> list[str]:
 
 OPERATORS: dict[str, Operator] = {
     "convolution": _convolution,
+    "conv_transpose": _convolution,
     "max_pool_values": _max_pool,
     "max_pool": _max_pool,
     **{name: _avg_pool for name in ("avg_pool2d", "adaptive_avg_pool2d", "avg_pool1d")},
@@ -334,8 +353,10 @@ OPERATORS: dict[str, Operator] = {
     "clone": _clone,
     "cat": _cat,
     "split": _split,
+    "split_with_sizes": _split,
     "expand": _expand,
     **{name: _indexed for name in ("slice", "select", "unsqueeze", "alias")},
+    "as_strided": _as_strided,
     "index": _index,
     "roll": _roll,
     "pad": _pad,

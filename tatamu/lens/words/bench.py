@@ -38,7 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bench.version": ("version", "バージョン"),
     "bench.settings": ("settings", "設定"),
     "bench.median": ("median ms", "中央値 ms"),
-    "bench.p99": ("p99 ms", "p99 ms"),
+    "bench.p99": ("p99 ms", "99 % 点 ms"),
     "bench.ratio": ("tatamu is", "tatamu の速さ"),
     "bench.times": ("{ratio}x", "{ratio} 倍"),
     "bench.error": ("worst error", "最大誤差"),
