@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tatamu.errors import GeometryError
-from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec
+from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec, UnpoolSpec
 from tatamu.lens import show
 from tatamu.lens.animation import Animation, Scene
 from tatamu.lens.animation_stage import cell_size
@@ -203,7 +203,7 @@ def _spec(
     if "output_size" in vars(module):
         return AdaptiveSpec.make(vars(module)["output_size"])
     (step,) = make_chain([call], (1, *shape), "--input", "numbers")
-    assert step.spec is not None
+    assert step.spec is not None and not isinstance(step.spec, UnpoolSpec)
     return step.spec
 
 

@@ -241,7 +241,7 @@ def _in_row(scene: Scene) -> list[_Placed]:
     found = []
     x = 0.0
     for group in groups:
-        own = sum(board.height * cell for board in group)
+        own = float(sum(board.height * cell for board in group))
         own += (len(group) - 1) * (STACK * cell + between)
         y = (tall - STACK * cell - between - own) / 2
         wide = max(board.width for board in group)

@@ -149,7 +149,9 @@ def products_of(found: Probe) -> tuple[tuple[Product, ...], tuple[float, ...]]:
     """The terms of an account, channel by channel and row by row, and their running sums."""
     weights = [None] * found.patch.size if found.weight is None else found.weight.ravel().tolist()
     inside = np.broadcast_to(found.inside, found.patch.shape).ravel().tolist()
-    products, sums, total = [], [], 0.0
+    products: list[Product] = []
+    sums: list[float] = []
+    total = 0.0
     for value, weight, known in zip(found.patch.ravel().tolist(), weights, inside, strict=True):
         products.append(Product(value, weight, known))
         if found.kind == "max":

@@ -42,11 +42,11 @@ def insert(subject: Subject, overlap: bool) -> Scene:
     kernels, outputs = kernel_boards(subject, flipped=True), output_boards(subject)
     counts = [Board("overlap", 0, empty(*subject.output.shape[1:]))] if overlap else []
     boards = (*inputs, *kernels, *outputs, *counts)
-    real = [
+    shown = [
         Lit(index, tuple(sorted(set(_cells(board)) - board.ghost)))
         for index, board in enumerate(inputs)
     ]
-    steps = [Step("insert", (0, 0, 0), tuple(real), ())]
+    steps = [Step("insert", (0, 0, 0), tuple(shown), ())]
     for channel, row, column in subject.places():
         steps.append(_inserted(subject, inputs, kernels, (channel, row, column), ways))
     if overlap:

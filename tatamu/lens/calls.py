@@ -158,7 +158,7 @@ class Told:
         with self.lock:
             self.watchers = tuple(other for other in self.watchers if other is not watcher)
             if not self.watchers and self.plain is not None:
-                Module.__call__ = self.plain  # type: ignore[method-assign, assignment]
+                Module.__call__ = self.plain  # type: ignore[method-assign]
 
 
 _telling = Told()
@@ -216,7 +216,6 @@ def first_tensor(values: Any) -> Any:
 
 def main_event(events: Sequence[Event], layer: str) -> Event | None:
     """The op that gave the layer its name, else the last: a layer may pad before it convolves."""
-    for event in reversed(events):
-        if event.op.name.replace("_", "") == layer.lower():
-            return event
-    return events[-1] if events else None
+    named = [e for e in events if e.op.name.replace("_", "") == layer.lower()]
+    found: list[Event] = named or list(events)
+    return found[-1] if found else None

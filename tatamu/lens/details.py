@@ -70,7 +70,7 @@ def detail_of(module: Any, taken: Tensor, indices: Tensor | None) -> Detail | No
     values = taken.detach().numpy()[0].astype(np.float64)
     if name in ("BatchNorm2d", "InstanceNorm2d"):
         kept = not module.training and module.running_mean is not None
-        over = ("height", "width")
+        over: tuple[str, ...] = ("height", "width")
         if kept:
             mean, variance = (
                 kept_values.detach().numpy().astype(np.float64)[:, None, None]

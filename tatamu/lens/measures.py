@@ -53,7 +53,8 @@ def planes_first(values: npt.NDArray[Any]) -> Array:
 def first_maps(values: npt.NDArray[Any]) -> Array:
     """The first sample's maps, (channels, rows, columns); (1, 1, n) of what is no stack of maps."""
     if values.ndim == 4:
-        return planes_first(values[:1])[0]
+        maps: Array = planes_first(values[:1])[0]
+        return maps
     row = values[0] if values.ndim > 1 and len(values) else values
     return planes_first(row.reshape(1, 1, -1))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec, fold
+from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec, UnpoolSpec, fold
 from tatamu.lens.records import LayerRecord
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _picture(values: Any) -> npt.NDArray[Any] | None:
 
 def _record_rule(record: LayerRecord) -> _Rule | None:
     kind = KINDS.get(record.kind)
-    if kind is None or not record.has_maps:
+    if kind is None or not record.has_maps or isinstance(record.spec, UnpoolSpec):
         return None
     rule = _Rule(
         kind, record.spec, record.weight, record.bias, record.divides_padding, record.divisor

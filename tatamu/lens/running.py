@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,9 @@ class Runner:
         while len(totals) < LEAST_RUNS or (sum(totals) < TIME_BUDGET and len(totals) < MOST_RUNS):
             stamps: list[float] = []
             inputs = self.fresh()
-            note = stamps.append
+            heard = partial(_stamp, stamps)
             start = time.perf_counter()
-            self.run(inputs=inputs, heard=lambda event, note=note: note(time.perf_counter()))
+            self.run(inputs=inputs, heard=heard)
             end = time.perf_counter()
             if len(stamps) != operations:
                 raise changed(f"{operations} operations", f"{len(stamps)}")
@@ -119,6 +120,10 @@ class Runner:
             if totals[0] > PATIENCE:
                 break
         return [median(each) for each in zip(*gaps, strict=True)], median(totals), len(totals)
+
+
+def _stamp(stamps: list[float], event: object) -> None:
+    stamps.append(time.perf_counter())
 
 
 def changed(before: str, now: str) -> RuntimeError:

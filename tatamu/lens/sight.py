@@ -432,8 +432,8 @@ def _places(event: Event, shape: tuple[int, ...], seen: Seen) -> list[Seen]:
         gone = whole.reshape(event.attrs)  # which copies, where the reference of a view may not
     else:
         gone = event.op.reference(event.attrs, whole, *others)
-    gone = gone if isinstance(gone, tuple) else (gone,)
-    return [_settled(np.asarray(places), seen) for places in gone]
+    each = gone if isinstance(gone, tuple) else (gone,)
+    return [_settled(np.asarray(places), seen) for places in each]
 
 
 def _settled(places: Any, seen: Seen) -> Seen:

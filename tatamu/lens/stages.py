@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import log2, sqrt
 
 from tatamu.lens.network_records import INPUT, NetworkLayer, NetworkRecord
 
@@ -202,8 +202,8 @@ def _side(layer: NetworkLayer) -> float:
     """The side of a square of as many pixels, or tokens; one of a single row."""
     shape = layer.output_shape
     if len(shape) == 4:
-        return float(max(1, shape[2] * shape[3])) ** 0.5
-    return float(max(1, shape[1])) ** 0.5 if len(shape) == 3 else 1.0
+        return sqrt(max(1, shape[2] * shape[3]))
+    return sqrt(max(1, shape[1])) if len(shape) == 3 else 1.0
 
 
 def _log(value: float, most: float) -> float:

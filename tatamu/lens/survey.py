@@ -156,7 +156,8 @@ class Known:
 
     @staticmethod
     def _whole(x: Any) -> bool:
-        return int(prod(x.shape)) * x.dtype.itemsize >= x.storage.nbytes
+        reached: int = prod(x.shape) * x.dtype.itemsize
+        return reached >= int(x.storage.nbytes)
 
 
 def _as_one(seen: Sight) -> Sight:

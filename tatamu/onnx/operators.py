@@ -356,6 +356,7 @@ OPERATORS: dict[str, Operator] = {
     "split_with_sizes": _split,
     "expand": _expand,
     **{name: _indexed for name in ("slice", "select", "unsqueeze", "alias")},
+    **{name: _reshape for name in ("squeeze", "squeeze_1", "squeeze_2")},
     "as_strided": _as_strided,
     "index": _index,
     "roll": _roll,

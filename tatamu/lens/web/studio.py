@@ -117,7 +117,8 @@ def look_at(
 def whole_look(seen: Seen, peak: float, tell: Tell = silence) -> Look:
     """The same look with the measurements that a report shows."""
     import tatamu
-    from tatamu.lens.request import cpu_name, hash_weights
+    from tatamu.lens.machine import cpu_name
+    from tatamu.lens.request import hash_weights
 
     source, settings = seen.picture.source, seen.settings
     steps, names, origin = _made(settings, parse_layers(settings.layer_text()), source)

@@ -99,10 +99,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{layer} moves no window over a matrix: choose one of {names}.",
         "{layer} は行列の上で窓を動かしません。使えるのは {names} です。",
     ),
-    "animate.size": (
-        "--size {text!r}: write height and width, as in --size 5x5.",
-        "--size {text!r}：高さと幅を --size 5x5 のように書いてください。",
-    ),
     "animate.size_input": (
         "--size and --input both say how large the matrix is: leave one out.",
         "--size と --input はどちらも行列の大きさを決めます。一方だけにしてください。",
@@ -160,7 +156,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "animate.hint.smaller": (
         "a smaller kernel, stride, padding or dilation",
-        "カーネル、ストライド、パディング、ダイレーションを小さくした設定",
+        "カーネル、ストライド、パディング、膨張を小さくした設定",
     ),
     "animate.unwritable": (
         "{path} cannot be written: {why}.",

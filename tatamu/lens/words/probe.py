@@ -86,5 +86,4 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the largest lies at row {row}, column {column} of the input",
         "最大の値は入力の {row} 行 {column} 列にある",
     ),
-    "probe.sums": ("sums", "合計"),
 }
