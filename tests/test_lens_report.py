@@ -102,10 +102,8 @@ def test_the_reading_order(lang: Lang) -> None:
         for name, attributes in read.elements
         if name in ("h1", "pre", "section", "footer")
     ]
-    assert marks == ["h1", "pre", "pair", "why", "worked", "border", "maps", "torch", "cost"] + [
-        "footer",
-        "made",
-    ]
+    sections = ["pair", "why", "worked", "border", "maps", "torch", "cost"]
+    assert marks == ["h1", "pre", *sections, "footer", "made"]
 
 
 def test_a_chain_repeats_the_order_for_each_layer() -> None:

@@ -79,8 +79,8 @@ def record(
     >>> seen = record(net, tatamu.rand(1, 3, 8, 8))
     >>> [layer.name for layer in seen.layers], seen[0].mult_adds, seen.layers[1].producers
     (['0', '1', '2'], 6912, (0,))
-    >>> [layer.light for layer in seen.layers]
-    [False, False, True]
+    >>> [layer.kind for layer in seen.layers]
+    ['Conv2d', 'ReLU', 'Flatten']
     """
     inputs = tuple(_tensor(value) for value in (picture, *others))
     runner = Runner(model, inputs, train)

@@ -44,7 +44,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "web.kind": ("Kind of layer", "レイヤーの種類"),
     "web.kind.conv": ("Convolution", "畳み込み"),
     "web.kind.transposed": ("Transposed", "転置畳み込み"),
-    "web.kind.max": ("Max pooling", "最大プーリング"),
+    "web.kind.max": ("Max pooling", "最大値プーリング"),
     "web.kind.avg": ("Average pooling", "平均値プーリング"),
     "web.kernel": ("Kernel", "カーネル"),
     "web.stride": ("Stride", "ストライド"),
