@@ -142,9 +142,7 @@ class Known:
     def find(self, x: Any) -> tuple[int, Sight] | None:
         """The row that made ``x``, or wrote to its memory last; None for an unknown tensor."""
         entry = self.tensors.get(id(x))
-        if stored is None:
-            return None
-        if stored[0]() is not x.storage:
+        if entry is not None and entry[1] == x.storage.version and entry[0]() is x:
             return entry[2], entry[3]
         stored = self.storages.get(id(x.storage))
         if stored is None or stored[0]() is not x.storage:

@@ -46,9 +46,10 @@ def torch_section(record: LayerRecord, w: Words) -> str:
                sharp=planes.shape[2] <= 128),
     ]  # fmt: skip
     if together:
-        key = {2: "torch.two", 3: "torch.three", 4: "torch.four"}[len(planes)]
-        text.append(w(f"{key}.text"))
-        views.append(figure(_view(planes), w(key), "checks" if len(planes) != 3 else ""))
+        number = {2: "two", 3: "three", 4: "four"}[len(planes)]
+        text.append(w(f"torch.{number}.text"))
+        name = w(f"torch.{number}")
+        views.append(figure(_view(planes), name, "checks" if len(planes) != 3 else ""))
     if found.differs:
         text.append(_edges_text(planes[channel.index], w))
     shown = " open" if differs else ""

@@ -69,6 +69,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "four channels: red, green, blue and alpha",
         "4 チャンネルを赤・緑・青・アルファとして",
     ),
+    "torch.two.text": (
+        "Two channels become grey and alpha: the second decides how much of the page shines "
+        "through.",
+        "2 チャンネルはグレーとアルファになり、2 番目が背景の透け具合を決めます。",
+    ),
     "torch.three.text": (
         "Three channels become red, green and blue, whatever they mean.",
         "3 チャンネルは、意味に関係なく赤・緑・青になります。",
