@@ -47,8 +47,8 @@ def torch_section(record: LayerRecord, w: Words) -> str:
     ]  # fmt: skip
     if together:
         number = {2: "two", 3: "three", 4: "four"}[len(planes)]
-        text.append(w(f"torch.{number}.text"))
-        name = w(f"torch.{number}")
+        text.append(w(f"planes.{number}.text"))
+        name = w(f"planes.{number}")
         views.append(figure(_view(planes), name, "checks" if len(planes) != 3 else ""))
     if found.differs:
         text.append(_edges_text(planes[channel.index], w))

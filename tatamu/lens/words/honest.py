@@ -63,22 +63,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "torch.honest": ("{map}, zero is black", "{map}（0 が黒）"),
     "torch.one": ("to_pil_image of {map}", "to_pil_image で表示した {map}"),
-    "torch.two": ("both channels: grey and alpha", "2 チャンネルをグレーとアルファとして"),
-    "torch.three": ("three channels: red, green, blue", "3 チャンネルを赤・緑・青として"),
-    "torch.four": (
+    "planes.two": ("both channels: grey and alpha", "2 チャンネルをグレーとアルファとして"),
+    "planes.three": ("three channels: red, green, blue", "3 チャンネルを赤・緑・青として"),
+    "planes.four": (
         "four channels: red, green, blue and alpha",
         "4 チャンネルを赤・緑・青・アルファとして",
     ),
-    "torch.two.text": (
+    "planes.two.text": (
         "Two channels become grey and alpha: the second decides how much of the page shines "
         "through.",
         "2 チャンネルはグレーとアルファになり、2 番目が背景の透け具合を決めます。",
     ),
-    "torch.three.text": (
+    "planes.three.text": (
         "Three channels become red, green and blue, whatever they mean.",
         "3 チャンネルは、意味に関係なく赤・緑・青になります。",
     ),
-    "torch.four.text": (
+    "planes.four.text": (
         "Four channels become red, green, blue and alpha: the fourth map makes parts of the "
         "picture transparent (chequered here).",
         "4 チャンネルは赤・緑・青・アルファになり、4 番目のマップが画像の一部を透明にします"
