@@ -18,6 +18,7 @@ from tatamu import cli_summary
 from tatamu.cli_animate import add_animate
 from tatamu.cli_bench import add_bench
 from tatamu.cli_classify import add_classify
+from tatamu.cli_compare import add_compare
 from tatamu.cli_models import add_models
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.cli_serve import add_serve
@@ -131,6 +132,7 @@ def make_app(lang: Lang) -> typer.Typer:
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
     add_animate(app, w, _speaking(w), _examples)
+    add_compare(app, w, _speaking(w), _examples)
     add_bench(app, w, _speaking(w), _examples)
     add_serve(app, w, _speaking(w), _examples)
     _add_summary(app, w)

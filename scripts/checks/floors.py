@@ -20,6 +20,7 @@ COMMANDS = (
     "cli_animate",
     "cli_bench",
     "cli_classify",
+    "cli_compare",
     "cli_models",
     "cli_run",
     "cli_serve",

@@ -166,7 +166,7 @@ def _card(record: LayerRecord, channel: Channel, w: Words, width: int, view: Vie
     wrapped = ""
     if view.torch:
         seen = data_uri(maps.png(torch_picture(plane[None])), "png")
-        wrapped = f'<img{sharp} src="{seen}" alt="{escape(w("torch.one", map=alt))}">'
+        wrapped = f'<img{sharp} src="{seen}" alt="{escape(w("wrapped.one", map=alt))}">'
     return (
         f'<article class="card"><h3><span>{channel.index}</span>{name}{tag}</h3>'
         f'<div class="side">{kernel}<img{sharp} src="{uri}" alt="{escape(alt)}">{wrapped}</div>'

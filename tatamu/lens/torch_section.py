@@ -26,12 +26,12 @@ def torch_section(record: LayerRecord, w: Words) -> str:
     together = 1 < len(planes) <= MOST_TOGETHER
     found = wrapping(planes)
     differs = found.differs or (together and len(planes) in (2, 4))
-    text = [w("torch.same" if not differs else "torch.differs")]
+    text = [w("wrapped.same" if not differs else "wrapped.differs")]
     if found.differs:
         wrapped = found.negative + found.above
         text.append(
             w(
-                "torch.wraps",
+                "wrapped.wraps",
                 share=show.percent(wrapped / found.count),
                 value=show.signed(found.example, 3),
                 times=show.plain(found.times),
@@ -41,8 +41,8 @@ def torch_section(record: LayerRecord, w: Words) -> str:
     own = _own(planes[channel.index], channel)
     name = w("report.map", channel=channel_name(channel))
     views = [
-        figure(own, w("torch.honest", map=name), sharp=planes.shape[2] <= 128),
-        figure(_view(planes[channel.index : channel.index + 1]), w("torch.one", map=name),
+        figure(own, w("wrapped.honest", map=name), sharp=planes.shape[2] <= 128),
+        figure(_view(planes[channel.index : channel.index + 1]), w("wrapped.one", map=name),
                sharp=planes.shape[2] <= 128),
     ]  # fmt: skip
     if together:
@@ -54,7 +54,7 @@ def torch_section(record: LayerRecord, w: Words) -> str:
         text.append(_edges_text(planes[channel.index], w))
     shown = " open" if differs else ""
     return (
-        f'<section class="torch"><details{shown}><summary><h2>{escape(w("torch.title"))}</h2>'
+        f'<section class="torch"><details{shown}><summary><h2>{escape(w("wrapped.title"))}</h2>'
         f"</summary>{paragraph(w.join(*text))}"
         f'<div class="views n{len(views)}">{"".join(views)}</div></details></section>'
     )
@@ -71,7 +71,7 @@ def _edges_text(plane: np.ndarray[tuple[int, ...], np.dtype[np.float32]], w: Wor
     low, high = float(plane.min()), float(plane.max())
     spread = np.float32((high - low) or 1.0)
     honest = jumps(to_bytes((plane - np.float32(low)) / spread))
-    return w("torch.jumps", wrapped=f"{wrapped:,}", honest=f"{honest:,}")
+    return w("wrapped.jumps", wrapped=f"{wrapped:,}", honest=f"{honest:,}")
 
 
 def _own(plane: maps.Values, channel: Channel) -> str:

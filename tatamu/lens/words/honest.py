@@ -39,30 +39,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{layer} の出力は {out}（高さ×幅）となり、何も残りません。パディングを減らすか、"
         "カーネルを大きくしてください。",
     ),
-    "torch.title": ("What to_pil_image would have shown", "to_pil_image で表示した場合"),
-    "torch.same": (
+    "wrapped.title": ("What to_pil_image would have shown", "to_pil_image で表示した場合"),
+    "wrapped.same": (
         "All values lie between 0 and 1, so to_pil_image shows each map as it is, in grey.",
         "値がすべて 0 から 1 の間にあるので、to_pil_image でも同じ内容がグレーで表示されます。",
     ),
-    "torch.differs": (
+    "wrapped.differs": (
         "to_pil_image multiplies by 255, drops the decimals and keeps the lowest eight bits.",
         "to_pil_image は値を 255 倍し、小数を切り捨て、下位 8 ビットだけを残します。",
     ),
-    "torch.wraps": (
+    "wrapped.wraps": (
         "Here {share} of the values do not fit and wrap round: {value} × 255 becomes {times}, and "
         "of that {byte} is left.",
         "ここでは値の {share} が収まらず、一周して別の明るさになります。たとえば {value} × 255 は"
         " {times} で、残るのは {byte} です。",
     ),
-    "torch.jumps": (
+    "wrapped.jumps": (
         "Neighbours more than 128 grey levels apart, which look like hard edges: {wrapped} in the "
         "wrapped map, {honest} in the same map laid out from black to white.",
         "隣どうしが 128 階調以上離れ、くっきりした輪郭に見える箇所は、桁あふれした画像で "
         "{wrapped}、"
         "同じマップを黒から白に割り当てた画像では {honest} です。",
     ),
-    "torch.honest": ("{map}, zero is black", "{map}（0 が黒）"),
-    "torch.one": ("to_pil_image of {map}", "to_pil_image で表示した {map}"),
+    "wrapped.honest": ("{map}, zero is black", "{map}（0 が黒）"),
+    "wrapped.one": ("to_pil_image of {map}", "to_pil_image で表示した {map}"),
     "planes.two": ("both channels: grey and alpha", "2 チャンネルをグレーとアルファとして"),
     "planes.three": ("three channels: red, green, blue", "3 チャンネルを赤・緑・青として"),
     "planes.four": (
