@@ -25,7 +25,7 @@ CHAINS = ("Conv2d(3, 4, 3, padding=1)", "Conv2d(3, 4, 3, padding=1, padding_mode
 
 def test_the_same_weights_and_only_what_is_written_differs() -> None:
     compared = compare(CHAINS, seed=3)
-    first, second, third = compared.lasts
+    first, second, _ = compared.lasts
     assert np.array_equal(first.weight, second.weight)
     inner = np.s_[1:-1, 1:-1]
     difference = compared.difference(1)
@@ -132,7 +132,7 @@ def test_where_nothing_fits_it_says_what_would() -> None:
     text = "\n".join(solve_lines(Asked("224", "150", "conv"), Words("en")))
     assert "No such layer has a kernel up to 11" in text
     assert "height: 224 can become 127 or 194." in text
-    assert tuple(layer("nn.Conv2d(3, 8, 75)")(tatamu.zeros(1, 3, 224, 8 + 75)).shape[2:])[0] == 150
+    assert layer("nn.Conv2d(3, 8, 75)")(tatamu.zeros(1, 3, 224, 83)).shape[2] == 150
     assert "with a larger kernel, nn.Conv2d(3, 8, 75) does it." in text
     assert "カーネルを大きくすれば" in "\n".join(
         solve_lines(Asked("224", "150", "conv"), Words("ja"))
