@@ -20,6 +20,7 @@ from tatamu.cli_bench import add_bench
 from tatamu.cli_classify import add_classify
 from tatamu.cli_compare import add_compare
 from tatamu.cli_models import add_models
+from tatamu.cli_network import look_at_network, refuse_network_options
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.cli_serve import add_serve
 from tatamu.lens import filters
@@ -178,6 +179,9 @@ def _add_look(app: typer.Typer, w: Words) -> None:
             str | None, typer.Argument(help=w("help.layers"), show_default=False)
         ] = None,
         layer: Annotated[str | None, option("--layer", text="help.layer")] = None,
+        model: Annotated[str | None, option("--model", text="help.network.model")] = None,
+        weights: Annotated[str | None, option("--weights", text="help.network.weights")] = None,
+        gradients: Annotated[bool, option("--gradients", text="help.network.gradients")] = False,
         kernel: Annotated[list[str] | None, option("--kernel", text="help.kernel")] = None,
         list_kernels: Annotated[bool, option("--list-kernels", text="help.list_kernels")] = False,
         seed: Annotated[int, option("--seed", text="help.seed")] = 0,
@@ -200,6 +204,14 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 _print(_kernel_list())
                 return
             photo, layers = _sort_out(photo, layers, layer)
+            if model is not None:
+                _print(
+                    look_at_network(
+                        photo, layers, model, weights, gradients, seed, out, max_pixels, speech
+                    )
+                )
+                return
+            refuse_network_options(weights, gradients)
             view = View(scale, order, torch_view)
             request = Request(
                 photo=None if photo is None else Path(photo),

@@ -22,6 +22,7 @@ COMMANDS = (
     "cli_classify",
     "cli_compare",
     "cli_models",
+    "cli_network",
     "cli_run",
     "cli_serve",
     "cli_summary",
