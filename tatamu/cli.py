@@ -23,6 +23,7 @@ from tatamu.cli_models import add_models
 from tatamu.cli_network import look_at_network, refuse_network_options
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.cli_serve import add_serve
+from tatamu.cli_train import add_train
 from tatamu.lens import filters
 from tatamu.lens.aim import aim_options
 from tatamu.lens.drawn import draw, draws_files, draws_lines
@@ -136,6 +137,7 @@ def make_app(lang: Lang) -> typer.Typer:
     add_compare(app, w, _speaking(w), _examples)
     add_bench(app, w, _speaking(w), _examples)
     add_serve(app, w, _speaking(w), _examples)
+    add_train(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 

@@ -23,7 +23,8 @@ from tatamu.lens.words import (
 SOURCES = [
     path
     for path in Path(tatamu.__file__).parent.glob("**/*.py")
-    if path.parent.name in ("interop", "lens", "vision", "web") or path.name.startswith("cli")
+    if path.parent.name in ("interop", "lens", "train", "vision", "web")
+    or path.name.startswith("cli")
 ]
 
 # Names of things that are the same in either language.

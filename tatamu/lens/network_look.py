@@ -24,7 +24,7 @@ from tatamu.vision.images import MAX_PIXELS, read_photo
 if TYPE_CHECKING:
     from tatamu.nn import Module
 
-__all__ = ["NetworkAsked", "NetworkLook", "network_look"]
+__all__ = ["NetworkAsked", "NetworkLook", "network_look", "published"]
 
 DIGITS = "digits"
 RANDOM = "random"
@@ -116,7 +116,7 @@ def _ready(asked: NetworkAsked, image: Any, stack: ExitStack, w: Words) -> _Read
     batch = prepared(image, preset)
     pixels = _bytes(batch.numpy()[0], preset.mean, preset.deviation)
     if asked.model in NETWORKS and asked.weights is None:
-        model, title = _published(asked.model)
+        model, title = published(asked.model)
         return _Ready(model, batch, pixels, title, "network.weights.published", _imagenet())
     text = NETWORKS[asked.model].name if asked.model in NETWORKS else asked.model
     model = network(text, [tuple(batch.shape)], stack, w).eval()
@@ -128,7 +128,8 @@ def _ready(asked: NetworkAsked, image: Any, stack: ExitStack, w: Words) -> _Read
     return _Ready(model, batch, pixels, asked.model, "network.weights.file", classes)
 
 
-def _published(name: str) -> tuple[Module, str]:
+def published(name: str) -> tuple[Module, str]:
+    """A network with its published weights, and its title; LookError where these are not here."""
     try:
         found = chosen(name)
         return Classifier(found).model, found.title

@@ -28,6 +28,7 @@ from tatamu.lens.words import (
     solve,
     summary,
     terminal,
+    train,
     web,
 )
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
@@ -63,6 +64,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **run.TEXTS,
     **script.TEXTS,
     **summary.TEXTS,
+    **train.TEXTS,
     **serve.TEXTS,
     **web.TEXTS,
 }
