@@ -128,3 +128,15 @@ def test_blocks_have_their_least_runs() -> None:
 def test_runtimes_that_are_not_there(tmp_path: Path) -> None:
     assert measure.installed("tatamu", sys.executable) == "tatamu"
     assert measure.installed("mnn", sys.executable) in (None, "MNN")
+
+
+def test_a_process_begins_with_a_peak_of_its_own() -> None:
+    import subprocess
+
+    held = bytearray(300 << 20)
+    script = Path(side.__file__)
+    code = f"import sys; sys.path.insert(0, {str(script.parent)!r}); import side; print(side.peak_memory())"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert len(held) and int(printed.stdout) < 200 << 20
