@@ -21,6 +21,7 @@ from tatamu.cli_classify import add_classify
 from tatamu.cli_compare import add_compare
 from tatamu.cli_models import add_models
 from tatamu.cli_network import look_at_network, refuse_network_options
+from tatamu.cli_profile import add_profile
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
 from tatamu.cli_serve import add_serve
 from tatamu.cli_train import add_train
@@ -137,6 +138,7 @@ def make_app(lang: Lang) -> typer.Typer:
     add_compare(app, w, _speaking(w), _examples)
     add_bench(app, w, _speaking(w), _examples)
     add_serve(app, w, _speaking(w), _examples)
+    add_profile(app, w, _speaking(w), _examples)
     add_train(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app

@@ -101,10 +101,11 @@ def profile(
     layer: Callable[..., Any],
     *inputs: Array | Sequence[int],
     measure: bool = False,
-) -> Profile:
+) -> Any:
     """How each operation of ``layer`` is served for inputs of these shapes (or these tensors).
 
-    For every operation of a forward pass: the kernel that ran; what each kernel that could have run
+    A compiled network (`tatamu.compile`) says what each step of its program takes. Of all else,
+    for every operation of a forward pass: the kernel that ran; what each kernel that could have run
     was predicted to take, and with ``measure`` what it takes; why the others refuse.
 
     >>> import tatamu
@@ -114,6 +115,15 @@ def profile(
     >>> [k.refusal for k in report.operations[0].kernels if k.name == "Winograd"]
     ['it needs stride 1, not (2, 2)']
     """
+    own = getattr(layer, "profile", None)
+    if own is not None and not isinstance(layer, type):  # it knows better what it runs
+        return own(*_tensors(inputs))
+    return _profile(layer, inputs, measure)
+
+
+def _profile(
+    layer: Callable[..., Any], inputs: Sequence[Array | Sequence[int]], measure: bool
+) -> Profile:
     operations = [_op_report(e, call, measure) for e, call in _events(layer, inputs)]
     return Profile(tuple(operations), packed_memory())
 
@@ -135,7 +145,7 @@ def tune(layer: Callable[..., Any], *inputs: Array | Sequence[int]) -> Profile:
     True
     >>> tatamu.forget_tuned()
     """
-    report = profile(layer, *inputs, measure=True)
+    report = _profile(layer, inputs, True)
     choices = {}
     pairs = zip(report.operations, _events(layer, inputs), strict=True)
     for operation, (_, call) in pairs:
@@ -172,11 +182,15 @@ def set_packed_limit(nbytes: int) -> None:
     packed.trim()
 
 
+def _tensors(inputs: Sequence[Array | Sequence[int]]) -> list[Array]:
+    return [x if isinstance(x, Array) else randn(*x) for x in inputs]
+
+
 def _events(
     layer: Callable[..., Any], inputs: Sequence[Array | Sequence[int]]
 ) -> list[tuple[Event, Call]]:
     """What a forward pass without a graph runs, views left out."""
-    tensors = [x if isinstance(x, Array) else randn(*x) for x in inputs]
+    tensors = _tensors(inputs)
     events: list[Event] = []
     with no_grad(), watching(events.append):
         layer(*tensors)

@@ -135,7 +135,10 @@ def test_a_process_begins_with_a_peak_of_its_own() -> None:
 
     held = bytearray(300 << 20)
     script = Path(side.__file__)
-    code = f"import sys; sys.path.insert(0, {str(script.parent)!r}); import side; print(side.peak_memory())"
+    code = (
+        f"import sys; sys.path.insert(0, {str(script.parent)!r}); import side; "
+        "print(side.peak_memory())"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

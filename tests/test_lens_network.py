@@ -186,7 +186,7 @@ def test_a_network_of_one_channel_gets_grey(own: str) -> None:
     [
         ("resnet19", None, "resnet18"),
         ("digits", "nowhere.pth", "nowhere.pth"),
-        ("Linear(7, 2)", None, "does not take this photo"),
+        ("Linear(7, 2)", None, "does not take this picture"),
     ],
 )
 def test_refusals(model: str, weights: str | None, text: str) -> None:

@@ -23,6 +23,7 @@ COMMANDS = (
     "cli_compare",
     "cli_models",
     "cli_network",
+    "cli_profile",
     "cli_run",
     "cli_serve",
     "cli_summary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tatamu.compile.graph import root
 from tatamu.compile.names import names_of
@@ -19,6 +19,9 @@ from tatamu.nn.members import changes
 from tatamu.nn.module import Module
 from tatamu.ops.array import Array, local, made
 from tatamu.runtime.storage import Storage
+
+if TYPE_CHECKING:
+    from tatamu.compile.profile import CompiledProfile
 
 __all__ = ["Compiled", "refuse_training"]
 
@@ -136,6 +139,14 @@ class Compiled:
         """Forget all programs: the next calls make them anew, from the parameters as they are."""
         with self._lock:
             self._networks.clear()
+
+    def profile(self, *args: Any, **options: Any) -> CompiledProfile:
+        """What each step of the program for these inputs takes; `tatamu.profile` gives it, too."""
+        from tatamu.compile.profile import profiled
+
+        inputs, _, key = flattened((args, options))
+        geometry = tuple([(x.shape, x.strides, x.dtype) for x in inputs])
+        return profiled(self._network((key, geometry), args, options), inputs)
 
     @property
     def programs(self) -> list[ProgramPlan]:

@@ -25,7 +25,17 @@ from tatamu.ops.layout import (
 )
 from tatamu.ops.op import Op
 
-__all__ = ["Graph", "Node", "Value", "geometries", "joined_in_place", "root", "users", "verify"]
+__all__ = [
+    "Graph",
+    "Node",
+    "Value",
+    "geometries",
+    "joined_in_place",
+    "root",
+    "told",
+    "users",
+    "verify",
+]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -211,7 +221,7 @@ def printed(graph: Graph) -> str:
         while given and given[-1] == "-":
             given.pop()
         what = f"{node.op.name}({', '.join(given)})"
-        notes = [what, *_told(node.attrs), *(["in place"] if joined_in_place(node) else [])]
+        notes = [what, *told(node.attrs), *(["in place"] if joined_in_place(node) else [])]
         kinds = ", ".join(_kind(v) for v in node.outputs)
         lines.append(f"{outs} = {' '.join(notes)}: {kinds}")
     lines.append(f"output {', '.join(names[v] for v in graph.outputs)}")
@@ -231,17 +241,17 @@ def _kind(value: Value) -> str:
     return f"{kind} strides {list(value.strides)}"
 
 
-def _told(attrs: Any) -> Iterable[str]:
+def told(attrs: Any) -> Iterable[str]:
     """Words on an operation's attributes."""
     if attrs is None:
         return ()
-    told = getattr(attrs, "told", None)
-    if told is not None:
-        return (told(),)
+    own = getattr(attrs, "told", None)
+    if own is not None:
+        return (own(),)
     spec = getattr(attrs, "spec", None)
     if spec is not None and hasattr(attrs, "activation"):
         ends = [attrs.activation] if attrs.activation else []
-        return (*_told(spec), *(["residual"] if attrs.residual else []), *ends)
+        return (*told(spec), *(["residual"] if attrs.residual else []), *ends)
     if hasattr(attrs, "windows"):
         return (_of_windows(attrs),)
     return (str(attrs),)

@@ -15,8 +15,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "network.class": ("class {index}", "クラス {index}"),
     "network.refused": (
-        "{name} does not take this photo: {why}",
-        "{name} はこの写真を受け付けません：{why}",
+        "{name} does not take this picture: {why}",
+        "{name} はこの画像を受け付けません：{why}",
     ),
     "network.weights.missing": (
         "The weights of {name} are not on this machine. {ways} brings them; --weights random does "
