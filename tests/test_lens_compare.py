@@ -100,20 +100,15 @@ def test_no_convolution_is_left_out(size: int, out: int) -> None:
         for w in ways((size, size), (out, out), "conv", Limits(3, 2))
     }
     assert len(found) == len(ways((size, size), (out, out), "conv", Limits(3, 2)))
-    x = tatamu.zeros(1, 1, size, size)
     for kernel, stride, padding, dilation in itertools.product(
         range(1, 4), range(1, size + 1), range(5), range(1, 3)
     ):
         reach = dilation * (kernel - 1)
         if padding > reach or (kernel == 1 and dilation > 1) or (out == 1 and stride > 1):
             continue
-        try:
-            shape = nn.Conv2d(1, 1, kernel, stride, padding, dilation)(x).shape
-        except RuntimeError:
-            continue
-        fits = tuple(shape[2:]) == (out, out)
-        if out > 1 or not fits:
-            assert fits == ((kernel, stride, padding, dilation) in found)
+        starts = range(0, size + 2 * padding - reach, stride)  # where a window begins
+        if out > 1 or len(starts) != out:
+            assert (len(starts) == out) == ((kernel, stride, padding, dilation) in found)
 
 
 def test_what_solve_says() -> None:

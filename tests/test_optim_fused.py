@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from direct_cases import HOST
+from optim_tiers import in_full
 from scripts_of_fixtures import script
 
 import tatamu
@@ -66,7 +67,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @needs_host
-@pytest.mark.parametrize("code", RULED)
+@pytest.mark.parametrize(
+    "code",
+    [
+        code if code in in_full(RULED) else pytest.param(code, marks=pytest.mark.nightly)
+        for code in RULED
+    ],
+)
 def test_one_call_for_all_parameters_and_numpys_bits(
     code: str, calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optim_tiers import in_full
 from scripts_of_fixtures import script
 
 import tatamu
@@ -48,8 +49,19 @@ def test_parameters_and_memory_in_float64(place: int, code: str) -> None:
             np.testing.assert_allclose(value.numpy(), want, 1e-6 if want.ndim == 0 else 1e-11)
 
 
-@pytest.mark.parametrize("fewest", [0, 4096], ids=["fused", "NumPy"])
-@numbered("optimizers")
+CODES = FACTS["optimizers"]
+FULL = in_full(CODES)
+WAYS = [
+    pytest.param(
+        place, code, fewest, id=f"{code}-{'NumPy' if fewest else 'fused'}",
+        marks=[] if fewest or code in FULL else [pytest.mark.nightly],
+    )
+    for place, code in enumerate(CODES)
+    for fewest in (0, 4096)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "code", "fewest"), WAYS)
 def test_parameters_in_float32(
     place: int, code: str, fewest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
