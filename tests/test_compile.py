@@ -336,8 +336,11 @@ def builder(name: str, size: int, **options: Any) -> tuple[Any, Any]:
 
 
 # Those left out here show few kernels of their own: `test_every_network` has them all.
-ALIKE = ("alexnet", "convnext_tiny", "googlenet", "swin_v2_t", "efficientnet_v2_s", "inception_v3", "mnasnet0_5", "regnet_x_400mf", "resnet50",
-         "resnext50_32x4d", "swin_t", "vgg11_bn", "wide_resnet50_2")  # fmt: skip
+ALIKE = (
+    "alexnet", "convnext_tiny", "efficientnet_v2_s", "googlenet", "inception_v3", "mnasnet0_5",
+    "regnet_x_400mf", "resnet50", "resnext50_32x4d", "swin_t", "swin_v2_t", "vgg11_bn",
+    "wide_resnet50_2",
+)  # fmt: skip
 
 
 @pytest.mark.slow
