@@ -16,10 +16,9 @@ import pytest
 import tatamu
 from tatamu import nn
 from tatamu.compile.program import Memory, Program
-from tatamu.geometry import ConvSpec, PoolSpec
 from tatamu.nn import functional as F
 from tatamu.ops.array import Array
-from tatamu.ops.op import Call, Event, apply_all, watching
+from tatamu.ops.op import Call, Event, watching
 from tatamu.ops.plan import Plan
 from tatamu.runtime import capture, pool_emit, threads
 from tatamu.runtime.program import CHUNK_WORK, SHARED_WORK, Instance, lay_down
@@ -488,5 +487,5 @@ def test_placed_addresses() -> None:
             assert capture.region_of(address) == (region, offset)
     assert capture.region_of(0) is None
     assert capture.region_of(tatamu.zeros(3).storage.address) is None
-    with pytest.raises(ValueError, match="region 0 is not in 1..2046"):
+    with pytest.raises(ValueError, match=r"region 0 is not in 1\.\.2046"):
         capture.placed(0, 8)
