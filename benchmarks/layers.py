@@ -225,11 +225,10 @@ def main() -> None:
     peer = Peer(options.torch_python)
     chosen = [f for f in FAMILIES if options.family is None or f.name in options.family]
     path = RESULTS / "layers.json"
-    before = json.loads(path.read_text()) if options.family and path.is_file() else {}
+    before = json.loads(path.read_text()) if path.is_file() else {}
     summaries: dict[str, Any] = dict(before.get("summary", {}))
-    rows: list[dict[str, Any]] = [
-        row for row in before.get("rows", []) if row["family"] not in {f.name for f in chosen}
-    ]
+    rows: list[dict[str, Any]] = before.get("rows", [])
+    peaks = {str(n): round(machine.fma_peak(n, again=True), 1) for n in (1, 2)}
     for family in chosen:
         own = []
         for case in family.cases:
@@ -237,22 +236,30 @@ def main() -> None:
                 row = measure(peer, family, case, threads, options.rounds)
                 own.append({"family": family.name, **row})
                 print(line(family, row), flush=True)
-        rows += own
+        rows = [row for row in rows if row["family"] != family.name] + own
         for threads in family.threads:
             found = summary(family, threads, own)
             summaries[f"{family.name}, {threads} threads"] = found
             print(f"{family.name}, {threads} threads: {found}")
-    if not options.dry:
-        peaks = {str(n): round(machine.fma_peak(n, again=True), 1) for n in (1, 2)}
-        order = [f"{f.name}, {n} threads" for f in FAMILIES for n in f.threads]
-        kept = {name: summaries[name] for name in order if name in summaries}
-        results = {
-            "torch": peer.version,
-            "peak_gflops": peaks,
-            "summary": kept,
-            "rows": [limited(row, peaks) for row in rows],
-        }
-        write("layers", {**results, "bars": bars(results)})
+        if not options.dry:  # after each family, so that an interrupt loses one at most
+            save(peer.version, peaks, summaries, rows)
+
+
+def save(
+    torch: str, peaks: dict[str, float], summaries: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    """Write the results file, its families in the order of `FAMILIES`."""
+    names = [f.name for f in FAMILIES]
+    order = [f"{f.name}, {n} threads" for f in FAMILIES for n in f.threads]
+    results = {
+        "torch": torch,
+        "peak_gflops": peaks,
+        "summary": {name: summaries[name] for name in order if name in summaries},
+        "rows": [
+            limited(row, peaks) for row in sorted(rows, key=lambda row: names.index(row["family"]))
+        ],
+    }
+    write("layers", {**results, "bars": bars(results)})
 
 
 if __name__ == "__main__":

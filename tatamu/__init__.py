@@ -36,7 +36,7 @@ from tatamu.autograd import (
     set_grad_enabled,
 )
 from tatamu.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from tatamu.compile import compile
+from tatamu.compile import compile as compile
 from tatamu.creation import (
     arange,
     as_tensor,
@@ -176,6 +176,7 @@ __all__ = [
     "bfloat16",
     "bool",
     "channels_last",
+    "compile",
     "contiguous_format",
     "cuda",
     "default_generator",

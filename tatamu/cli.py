@@ -15,14 +15,23 @@ import typer
 from typer.core import TyperGroup
 
 from tatamu import cli_summary
+from tatamu.cli_animate import add_animate
+from tatamu.cli_bench import add_bench
 from tatamu.cli_classify import add_classify
+from tatamu.cli_compare import add_compare
 from tatamu.cli_models import add_models
+from tatamu.cli_network import look_at_network, refuse_network_options
+from tatamu.cli_profile import add_profile
 from tatamu.cli_run import LOOK_LIMIT, Wanted, arrange, run_wanted
+from tatamu.cli_serve import add_serve
+from tatamu.cli_train import add_train
 from tatamu.lens import filters
+from tatamu.lens.aim import aim_options
 from tatamu.lens.drawn import draw, draws_files, draws_lines
 from tatamu.lens.folder import check_folder, write_folder
 from tatamu.lens.layer_text import looks_like_layers
 from tatamu.lens.numbers import number_lines
+from tatamu.lens.probe_lines import probe_lines
 from tatamu.lens.progress import Display
 from tatamu.lens.publish import counts, publish
 from tatamu.lens.records import Look
@@ -31,6 +40,8 @@ from tatamu.lens.request import look as look_at
 from tatamu.lens.sizes import size_lines
 from tatamu.lens.terminal import look_lines
 from tatamu.lens.usage import unknown_command, usage_problem
+from tatamu.lens.view import View
+from tatamu.lens.view import options as view_options
 from tatamu.lens.words import Lang, LookError, Words, explain_problem, reader_language
 from tatamu.vision.images import MAX_PIXELS, PhotoError
 
@@ -123,6 +134,12 @@ def make_app(lang: Lang) -> typer.Typer:
     _add_run(app, w)
     add_classify(app, w, _speaking(w), _examples)
     add_models(app, w, _speaking(w), _examples)
+    add_animate(app, w, _speaking(w), _examples)
+    add_compare(app, w, _speaking(w), _examples)
+    add_bench(app, w, _speaking(w), _examples)
+    add_serve(app, w, _speaking(w), _examples)
+    add_profile(app, w, _speaking(w), _examples)
+    add_train(app, w, _speaking(w), _examples)
     _add_summary(app, w)
     return app
 
@@ -166,14 +183,22 @@ def _add_look(app: typer.Typer, w: Words) -> None:
             str | None, typer.Argument(help=w("help.layers"), show_default=False)
         ] = None,
         layer: Annotated[str | None, option("--layer", text="help.layer")] = None,
+        model: Annotated[str | None, option("--model", text="help.network.model")] = None,
+        weights: Annotated[str | None, option("--weights", text="help.network.weights")] = None,
+        gradients: Annotated[bool, option("--gradients", text="help.network.gradients")] = False,
         kernel: Annotated[list[str] | None, option("--kernel", text="help.kernel")] = None,
         list_kernels: Annotated[bool, option("--list-kernels", text="help.list_kernels")] = False,
         seed: Annotated[int, option("--seed", text="help.seed")] = 0,
         numbers: Annotated[str | None, option("--input", text="help.input")] = None,
         weight: Annotated[list[str] | None, option("--weight", text="help.weight")] = None,
         bias: Annotated[str | None, option("--bias", text="help.bias")] = None,
+        at: Annotated[str | None, option("--at", text="help.at", metavar="ROW,COLUMN")] = None,
+        channel: Annotated[int | None, option("--channel", text="help.at.channel")] = None,
         out: Annotated[Path | None, option("-o", "--out", text="help.out")] = None,
         draws: Annotated[int | None, option("--draws", text="help.draws")] = None,
+        scale: Annotated[str, option("--scale", text="help.scale")] = "own",
+        order: Annotated[str | None, option("--order", text="help.order")] = None,
+        torch_view: Annotated[bool, option("--torch-view", text="help.torch_view")] = False,
         max_pixels: Annotated[int, option("--max-pixels", text="help.max_pixels")] = MAX_PIXELS,
         lang: Annotated[str | None, option("--lang", text="help.lang")] = None,
     ) -> None:
@@ -183,6 +208,15 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 _print(_kernel_list())
                 return
             photo, layers = _sort_out(photo, layers, layer)
+            if model is not None:
+                _print(
+                    look_at_network(
+                        photo, layers, model, weights, gradients, seed, out, max_pixels, speech
+                    )
+                )
+                return
+            refuse_network_options(weights, gradients)
+            view = View(scale, order, torch_view)
             request = Request(
                 photo=None if photo is None else Path(photo),
                 layers=layers,
@@ -192,7 +226,12 @@ def _add_look(app: typer.Typer, w: Words) -> None:
                 weights=tuple(weight or ()),
                 bias=bias,
                 max_pixels=max_pixels,
-                command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels),
+                command=_command(photo, layers, kernel, seed, numbers, weight, bias, max_pixels)
+                + aim_options(at, channel)
+                + view_options(view),
+                at=at,
+                channel=channel,
+                view=view,
             )
             if draws is None:
                 _look(request, out, speech)
@@ -318,9 +357,13 @@ def _look(request: Request, out: Path | None, w: Words) -> None:
         check_folder(folder)
     with Display(w) as tell:
         seen = look_at(request, tell)
-        lines = look_lines(seen, w) if request.input is None else number_lines(seen, w)
+        lines = (
+            look_lines(seen, w, request.view) if request.input is None else number_lines(seen, w)
+        )
         if folder is not None:
-            publish(seen, folder, w, tell)
+            publish(seen, folder, w, tell, request.view)
+    if request.at is not None or request.channel is not None:
+        lines += ["", *probe_lines(seen, w)]
     if folder is not None:
         lines += ["", _written(seen, folder, w)]
     if request.input is None:

@@ -25,6 +25,7 @@ __all__ = [
     "OpReport",
     "Profile",
     "forget_tuned",
+    "op_report",
     "packed_memory",
     "profile",
     "set_packed_limit",
@@ -100,10 +101,11 @@ def profile(
     layer: Callable[..., Any],
     *inputs: Array | Sequence[int],
     measure: bool = False,
-) -> Profile:
+) -> Any:
     """How each operation of ``layer`` is served for inputs of these shapes (or these tensors).
 
-    For every operation of a forward pass: the kernel that ran; what each kernel that could have run
+    A compiled network (`tatamu.compile`) says what each step of its program takes. Of all else,
+    for every operation of a forward pass: the kernel that ran; what each kernel that could have run
     was predicted to take, and with ``measure`` what it takes; why the others refuse.
 
     >>> import tatamu
@@ -113,13 +115,22 @@ def profile(
     >>> [k.refusal for k in report.operations[0].kernels if k.name == "Winograd"]
     ['it needs stride 1, not (2, 2)']
     """
-    operations = []
-    for event, call in _events(layer, inputs):
-        found = candidates(call, exact=True) if call.op.kernels else []
-        kernels = tuple(_report(c, event, call, measure) for c in found)
-        shapes, flops = call.shapes, call.op.flops(call)
-        operations.append(OpReport(call.op.name, shapes, event.ran.kernel, flops, kernels))
+    own = getattr(layer, "profile", None)
+    if own is not None and not isinstance(layer, type):  # it knows better what it runs
+        return own(*_tensors(inputs))
+    return _profile(layer, inputs, measure)
+
+
+def _profile(
+    layer: Callable[..., Any], inputs: Sequence[Array | Sequence[int]], measure: bool
+) -> Profile:
+    operations = [_op_report(e, call, measure) for e, call in _events(layer, inputs)]
     return Profile(tuple(operations), packed_memory())
+
+
+def op_report(event: Event) -> OpReport:
+    """How an operation that ``watching`` tells of is served, and why not by other kernels."""
+    return _op_report(event, Call(event.op, event.attrs, event.inputs), False)
 
 
 def tune(layer: Callable[..., Any], *inputs: Array | Sequence[int]) -> Profile:
@@ -134,7 +145,7 @@ def tune(layer: Callable[..., Any], *inputs: Array | Sequence[int]) -> Profile:
     True
     >>> tatamu.forget_tuned()
     """
-    report = profile(layer, *inputs, measure=True)
+    report = _profile(layer, inputs, True)
     choices = {}
     pairs = zip(report.operations, _events(layer, inputs), strict=True)
     for operation, (_, call) in pairs:
@@ -171,15 +182,25 @@ def set_packed_limit(nbytes: int) -> None:
     packed.trim()
 
 
+def _tensors(inputs: Sequence[Array | Sequence[int]]) -> list[Array]:
+    return [x if isinstance(x, Array) else randn(*x) for x in inputs]
+
+
 def _events(
     layer: Callable[..., Any], inputs: Sequence[Array | Sequence[int]]
 ) -> list[tuple[Event, Call]]:
     """What a forward pass without a graph runs, views left out."""
-    tensors = [x if isinstance(x, Array) else randn(*x) for x in inputs]
+    tensors = _tensors(inputs)
     events: list[Event] = []
     with no_grad(), watching(events.append):
         layer(*tensors)
     return [(e, Call(e.op, e.attrs, e.inputs)) for e in events if not e.op.aliases]
+
+
+def _op_report(event: Event, call: Call, measure: bool) -> OpReport:
+    found = candidates(call, exact=True) if call.op.kernels else []
+    kernels = tuple(_report(c, event, call, measure) for c in found)
+    return OpReport(call.op.name, call.shapes, event.ran.kernel, call.op.flops(call), kernels)
 
 
 def _report(candidate: Candidate, event: Event, call: Call, measure: bool) -> KernelReport:

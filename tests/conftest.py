@@ -32,6 +32,11 @@ MOST_KERNELS = 600
 _own_folder = pytest.StashKey[str]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Stored pictures are rewritten on request."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite stored pictures")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the kernel cache (one given by the environment is kept) and the number of cases."""
     if "TATAMU_CACHE" not in os.environ:

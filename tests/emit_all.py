@@ -18,8 +18,10 @@ from covering import Which, covering
 from direct_cases import other_windows, winograd_tiles
 from grouped_cases import group_tiles
 from product_cases import EMITTERS, product_tiles
+from scripts_of_fixtures import script
 from winograd_grad_cases import grad_tiles
 
+import tatamu
 from tatamu.geometry import ConvSpec
 from tatamu.kernels import (
     box_muller,
@@ -41,6 +43,7 @@ from tatamu.kernels import (
     scatter_emit,
     shuffle,
     softmax_emit,
+    updates,
     winograd,
     winograd_emit,
     winograd_grad_emit,
@@ -48,6 +51,8 @@ from tatamu.kernels import (
 from tatamu.kernels.epilogue import PLAIN
 from tatamu.kernels.formulas import FORMULAS
 from tatamu.kernels.resize import UNROLLED
+from tatamu.kernels.updates import Update
+from tatamu.optim.ruled import Ruled
 from tatamu.runtime import pool_emit
 from tatamu.stage import F32, F64, TARGETS, Module, PointerTo, Target, elf
 from tatamu.stage import math as stage_math
@@ -87,6 +92,7 @@ def modules(target: Target, which: Which) -> Iterator[Module]:
             yield scatter_emit.emit(kind, dtype, target)
     yield from moving_modules(target)
     yield from folding_modules(target)
+    yield from update_modules(target)
     for group_tile in which(group_tiles(target)):
         yield grouped_emit.emit(group_tile, PLAIN, target)
     for group_tile in which(group_tiles(target, weights=True)):
@@ -126,6 +132,24 @@ def moving_modules(target: Target) -> Iterator[Module]:
     for taps in (*UNROLLED, (0, 0)):
         for wide in (False, True):
             yield resize_emit.emit(resize_emit.Shape("float32", *taps, wide), target)
+
+
+def update_modules(target: Target) -> Iterator[Module]:
+    """Optimizers' rules, with all terms that the cases compared with torch have."""
+    known = script("optim_runs").names(tatamu, "float32")
+    found = {}
+    for code in script("optim_cases").OPTIMIZERS:
+        optimizer = eval(code, known)
+        for group in optimizer.param_groups if isinstance(optimizer, Ruled) else ():
+            for parameter in group["params"]:
+                parameter.grad = tatamu.ones_like(parameter)
+                optimizer.step()
+                with tatamu.no_grad():
+                    job = optimizer._job(group, parameter, optimizer._memory(group))
+                update = Update(optimizer.rule, job.options, tuple(job.memory), tuple(job.numbers))
+                found[update] = None
+    for update in found:
+        yield updates.emit(update, target)
 
 
 def folding_modules(target: Target) -> Iterator[Module]:

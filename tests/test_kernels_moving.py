@@ -20,8 +20,7 @@ from tatamu.kernels.padding import PaddingProblem
 from tatamu.kernels.reorder import ReorderProblem
 from tatamu.kernels.resize import ResizeProblem
 from tatamu.nn import functional as F
-from tatamu.ops.reorder import channels_last
-from tatamu.ops.reorder import copy_into
+from tatamu.ops.reorder import channels_last, copy_into
 from tatamu.runtime.launch import Launch
 from tatamu.stage import TARGETS, Target
 

@@ -23,7 +23,8 @@ from tatamu.lens.words import (
 SOURCES = [
     path
     for path in Path(tatamu.__file__).parent.glob("**/*.py")
-    if path.parent.name in ("interop", "lens", "vision") or path.name.startswith("cli")
+    if path.parent.name in ("interop", "lens", "train", "vision", "web")
+    or path.name.startswith("cli")
 ]
 
 # Names of things that are the same in either language.
@@ -45,7 +46,8 @@ def test_both_languages_fill_in_the_same_places(key: str) -> None:
 @pytest.mark.parametrize("key", TEXTS)
 def test_each_language_is_itself(key: str) -> None:
     english, japanese = TEXTS[key]
-    assert not re.search("[ぁ-んァ-ヶ一-龠]", english)
+    if key != "web.language":  # each language is offered by its own name
+        assert not re.search("[ぁ-んァ-ヶ一-龠]", english)
     if key not in SHARED and english != "{text}.":
         assert english != japanese
     words = re.sub(r"\{[^}]*\}", "", english)
@@ -63,6 +65,8 @@ def literals() -> tuple[set[str], tuple[str, ...]]:
                 whole.add(node.value)
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 begun.add(str(node.values[0].value))
+    for path in (Path(tatamu.__file__).parent / "data" / "web").iterdir():
+        whole.update(re.findall(r"""["'`](web\.[a-z_.]+)["'`]""", path.read_text("utf-8")))
     return whole, tuple(start for start in begun if re.fullmatch(r"[a-z]+\.([a-z]+\.)?", start))
 
 

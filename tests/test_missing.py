@@ -104,7 +104,7 @@ def test_what_to_use_instead() -> None:
         ("torch", "stft"): "Fourier",
         ("torch", "sparse_coo_tensor"): "dense",
         ("torch", "complex64"): "real numbers only",
-        ("torch", "compile"): "",
+        ("torch", "vmap"): "",
         ("torch", "nonsense"): "",
         ("torch.Tensor", "to_sparse"): "dense",
         ("torch.nn", "LSTM"): "convolutions",

@@ -16,6 +16,7 @@ import pytest
 from scripts_of_fixtures import script
 
 import tatamu
+from tatamu.optim import ruled
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FACTS = json.loads((FIXTURES / "optim.json").read_text(encoding="utf-8"))
@@ -47,8 +48,12 @@ def test_parameters_and_memory_in_float64(place: int, code: str) -> None:
             np.testing.assert_allclose(value.numpy(), want, 1e-6 if want.ndim == 0 else 1e-11)
 
 
+@pytest.mark.parametrize("fewest", [0, 4096], ids=["fused", "NumPy"])
 @numbered("optimizers")
-def test_parameters_in_float32(place: int, code: str) -> None:
+def test_parameters_in_float32(
+    place: int, code: str, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ruled, "FEWEST", fewest)
     rows, _ = RUNS.taken(tatamu, code, "float32")
     wanted = ARRAYS[f"float32.optimizer{place}"]
     assert rows[-1].dtype == np.float32

@@ -15,6 +15,21 @@ from pathlib import Path
 
 PACKAGE = "tatamu"
 
+COMMANDS = (
+    "cli",
+    "cli_animate",
+    "cli_bench",
+    "cli_classify",
+    "cli_compare",
+    "cli_models",
+    "cli_network",
+    "cli_profile",
+    "cli_run",
+    "cli_serve",
+    "cli_summary",
+    "cli_train",
+)
+
 # From the ground up. "" is the package itself, through which users see it all.
 FLOORS = (
     (
@@ -55,20 +70,22 @@ FLOORS = (
     ),
     ("nn", "optim"),
     ("compile",),
+    ("onnx",),
     ("summary", "utils"),
     ("learn",),
     ("backends", "cuda", "interop", "jit", "serialization"),
     ("hub",),
     ("",),
     ("vision",),
+    ("train", "bench"),
     ("lens",),
-    ("cli", "cli_classify", "cli_models", "cli_run", "cli_summary"),
+    COMMANDS,
 )
 HEIGHT = {part: height for height, floor in enumerate(FLOORS) for part in floor}
 
 # Who alone may import a library that costs start-up time or that may be missing.
 ONLY_IN = {"llvmlite": "stage"}
-ONLY_BY = {"lens": ("lens", "cli", "cli_classify", "cli_models", "cli_run", "cli_summary")}
+ONLY_BY = {"lens": ("lens", *COMMANDS)}
 
 
 def check(root: Path) -> list[str]:

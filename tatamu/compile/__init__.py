@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tatamu import naming
+
 __all__ = ["compile"]
 
 
@@ -37,7 +39,9 @@ def compile(
     normalisation into convolutions: results are then those of eager mode to the bit.
     ``winograd=False`` adds up every sum in plain order, as ``set_winograd(False)`` does.
     ``fullgraph``, ``dynamic``, ``backend``, ``mode`` and ``options`` are torch's and say nothing
-    here; ``disable=True`` gives the model back as it is. Without a model, a decorator.
+    here; ``disable=True`` gives the model back as it is. Without a model, a decorator. Called as
+    ``torch.compile`` (after ``install()``), what it gives back can be trained, too: in training
+    mode, and where gradients are wanted, the model runs as it is.
 
     Raises RuntimeError where the model is in training mode, for batch normalisation and dropout
     mean other numbers then; and, at the first call, where how it goes on depends on numbers, naming
@@ -62,4 +66,5 @@ def compile(
         )
     from tatamu.compile.compiled import Compiled
 
-    return Compiled(model, fold=fold, winograd=winograd)
+    trains = naming.prefix == "torch"  # which whoever calls it so expects
+    return Compiled(model, fold=fold, winograd=winograd, trains=trains)

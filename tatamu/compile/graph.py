@@ -20,11 +20,22 @@ from tatamu.ops.layout import (
     Size,
     channels_innermost_strides,
     contiguous_strides,
+    extent,
     is_contiguous,
 )
 from tatamu.ops.op import Op
 
-__all__ = ["Graph", "Node", "Value", "geometries", "joined_in_place", "root", "users", "verify"]
+__all__ = [
+    "Graph",
+    "Node",
+    "Value",
+    "geometries",
+    "joined_in_place",
+    "root",
+    "told",
+    "users",
+    "verify",
+]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,9 +56,7 @@ class Value:
     @property
     def extent(self) -> int:
         """Elements from the first to behind the last one."""
-        if 0 in self.shape:
-            return 0
-        return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        return extent(self.shape, self.strides)
 
     @property
     def nbytes(self) -> int:
@@ -154,8 +163,8 @@ def verify(graph: Graph) -> Graph:
     for value, array in graph.constants.items():
         _check(value.shape == array.shape and value.dtype is array.dtype, f"{value.name} changed")
     for node in graph.nodes:
-        for value in node.inputs:
-            _check(value is None or value in there, f"{node.op.name} reads what is not there")
+        for given in node.inputs:
+            _check(given is None or given in there, f"{node.op.name} reads what is not there")
         for value in node.outputs:
             _check(value not in there, f"{node.op.name} writes what is there already")
             there.add(value)
@@ -163,8 +172,8 @@ def verify(graph: Graph) -> Graph:
             _check_view(node)
         for value in node.outputs:
             _check_inside(node, value)
-    for value in graph.outputs:
-        _check(value in there, "an output is not there")
+    for out in graph.outputs:
+        _check(out in there, "an output is not there")
     return graph
 
 
@@ -212,7 +221,7 @@ def printed(graph: Graph) -> str:
         while given and given[-1] == "-":
             given.pop()
         what = f"{node.op.name}({', '.join(given)})"
-        notes = [what, *_told(node.attrs), *(["in place"] if joined_in_place(node) else [])]
+        notes = [what, *told(node.attrs), *(["in place"] if joined_in_place(node) else [])]
         kinds = ", ".join(_kind(v) for v in node.outputs)
         lines.append(f"{outs} = {' '.join(notes)}: {kinds}")
     lines.append(f"output {', '.join(names[v] for v in graph.outputs)}")
@@ -232,17 +241,17 @@ def _kind(value: Value) -> str:
     return f"{kind} strides {list(value.strides)}"
 
 
-def _told(attrs: Any) -> Iterable[str]:
+def told(attrs: Any) -> Iterable[str]:
     """Words on an operation's attributes."""
     if attrs is None:
         return ()
-    told = getattr(attrs, "told", None)
-    if told is not None:
-        return (told(),)
+    own = getattr(attrs, "told", None)
+    if own is not None:
+        return (own(),)
     spec = getattr(attrs, "spec", None)
     if spec is not None and hasattr(attrs, "activation"):
         ends = [attrs.activation] if attrs.activation else []
-        return (*_told(spec), *(["residual"] if attrs.residual else []), *ends)
+        return (*told(spec), *(["residual"] if attrs.residual else []), *ends)
     if hasattr(attrs, "windows"):
         return (_of_windows(attrs),)
     return (str(attrs),)

@@ -9,35 +9,22 @@ input; in a constant; or in memory made anew for each call, which the caller the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tatamu.compile.arena import Life, Placed, aligned, place
+from tatamu.compile.calls import PlacedCall
 from tatamu.compile.graph import Graph, Node, Value, joined_in_place, root
 from tatamu.compile.passes.editor import Editor
+from tatamu.ops.array import made
 from tatamu.ops.common import interned
 from tatamu.ops.layout import contiguous_strides
-from tatamu.ops.op import Call, Op, Out
+from tatamu.ops.op import Op
 from tatamu.ops.plan import Plan
 from tatamu.ops.reshape import clone
 
 __all__ = ["ProgramPlan", "Step", "Where", "planned"]
-
-
-class PlacedCall(Call):
-    """A call whose outputs lie as the program says."""
-
-    __slots__ = ("native", "places")
-
-    def __init__(self, node: Node, *, native: bool) -> None:
-        super().__init__(node.op, node.attrs, node.inputs)  # type: ignore[arg-type]
-        self.native = native
-        self.places = tuple([value.strides for value in node.outputs])
-
-    def outs(self) -> tuple[Out, ...]:
-        """The shape rule's, with the strides that were asked for."""
-        pairs = zip(self.op.shape(self), self.places, strict=True)
-        return tuple([out._replace(strides=strides) for out, strides in pairs])
 
 
 class Where(NamedTuple):
@@ -99,7 +86,7 @@ def _mebibytes(nbytes: int) -> str:
 
 def planned(graph: Graph, *, native: bool, winograd: bool) -> ProgramPlan:
     """The plan of a graph. ``native``: kernels serve small work, too."""
-    graph = _ends_apart(graph)
+    graph = _ends_apart(_private(graph))
     without = frozenset() if winograd else frozenset(("Winograd", "FFT"))
     steps = []
     for node in graph.nodes:
@@ -107,6 +94,16 @@ def planned(graph: Graph, *, native: bool, winograd: bool) -> ProgramPlan:
             continue
         steps.append(Step(node, Plan(PlacedCall(node, native=native), without)))
     return _placed(graph, tuple(steps))
+
+
+def _private(graph: Graph) -> Graph:
+    """Constants that NumPy code sees, which may write to them unseen, are copied."""
+    constants = dict(graph.constants)
+    for value, array in constants.items():
+        if array.storage.shared:
+            geometry = array.offset, array.shape, array.strides, array.dtype
+            constants[value] = made.type(array.storage.copy(), *geometry)
+    return replace(graph, constants=MappingProxyType(constants))
 
 
 def _ends_apart(graph: Graph) -> Graph:
@@ -160,9 +157,7 @@ def _placed(graph: Graph, steps: tuple[Step, ...]) -> ProgramPlan:
     return ProgramPlan(graph, steps, where, tuple(fresh), found.nbytes, total, lives, found)
 
 
-def _spans(
-    steps: Sequence[Step], elsewhere: dict[Value, Where]
-) -> dict[Value, tuple[int, int]]:
+def _spans(steps: Sequence[Step], elsewhere: dict[Value, Where]) -> dict[Value, tuple[int, int]]:
     """The first and the last step that touches each root that lies in the arena."""
     spans: dict[Value, tuple[int, int]] = {}
     for number, step in enumerate(steps):

@@ -9,7 +9,7 @@ that is written to becomes a new value, and views of it are found anew in that.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +115,7 @@ class Tracer:
         steps = _dense(x.shape, x.strides)
         copy: Array = clone(x, attrs=interned(steps))
         copy.storage.reordered = x.storage.reordered
+        copy._array = None
         value = Value(copy.shape, x.strides, x.dtype, name=f"x{place}" if place else "x")
         self._inputs.append(value)
         self._moving.add(value)
@@ -198,10 +199,10 @@ class Tracer:
 
     def writes(self, x: Array, value: Array) -> None:
         """Memory is written to: a new value lies there from now on."""
-        before = self._value(x)
+        self._value(x)
         home = self._homes[_origin(x.storage)]
-        if before in self._constants:  # it is about to change: keep what it was
-            self._keep(before, x, home)
+        if home.value in self._constants:  # it is about to change: keep what it was
+            self._keep(x, home)
         after = self._value(value)
         where = self._where(sys._getframe(2))
         if _place(x) == home.place:
@@ -216,11 +217,11 @@ class Tracer:
         home.version = _origin(x.storage).version + 1
         home.views = {home.place: home.value}
 
-    def _keep(self, before: Value, x: Array, home: Home) -> None:
+    def _keep(self, x: Array, home: Home) -> None:
         """Constants that a module writes to are copied, for theirs will be other numbers."""
         if id(_origin(x.storage)) in self._names:
             raise TraceError(
-                f"{_line(_user(sys._getframe(3)))} writes to {before.name}: a compiled network "
+                f"{_line(_user(sys._getframe(3)))} writes to {home.value.name}: a compiled network "
                 "leaves its parameters and buffers as they are"
             )
         for value in {home.value, *home.views.values()}:
@@ -258,8 +259,7 @@ class Tracer:
         return self._settle(x, value)
 
     def _another_view(self, x: Array, home: Home, place: Place) -> Value:
-        """The memory of ``home`` as ``x`` sees it: no operation says how, or it has changed since.
-        """
+        """The memory of ``home`` as ``x`` sees it, where no operation says how."""
         if home.value in self._constants:
             value = Value(x.shape, x.strides, x.dtype, name=home.value.name)
             self._constants[value] = detached(x)
@@ -344,5 +344,3 @@ def _line(frame: FrameType | None) -> str:
     if frame is None:
         return "a module"
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-
-

@@ -310,6 +310,16 @@ class Axis:
             return words.back_formula(self.window, size, self.output_padding)
         return words.formula(self.window, size, self.ceil_mode)
 
+    def terms(self, size: int) -> list[words.Term]:
+        """The pieces of `formula(size)`, each with what it stands for.
+
+        >>> [term.role for term in Axis(Window(3)).terms(5) if term.role]
+        ['size', 'padding', 'dilation', 'kernel', 'stride', 'out']
+        """
+        if self.transposed:
+            return words.back_terms(self.window, size, self.output_padding)
+        return words.terms(self.window, size, self.ceil_mode)
+
     def note(self, size: int, lang: Lang = "en", axis: str = "length") -> str:
         """What is worth knowing beside the formula: what is never read, or is added up unevenly.
 

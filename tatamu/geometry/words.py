@@ -76,24 +76,63 @@ def compact(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
 
 
+class Term(NamedTuple):
+    """A piece of a formula, and what it stands for: a setting of the layer, "size", "out" or ""."""
+
+    text: str
+    role: str = ""
+
+
+def terms(window: Window, size: int, ceil_mode: bool = False) -> list[Term]:
+    """The arithmetic of `window.out(size, ceil_mode)`, piece by piece."""
+    before, after = window.pad
+    opened, closed = ("⌈", "⌉") if ceil_mode else ("⌊", "⌋")
+    dropped = " − 1" if ceil_mode and window.drops_last(size) else ""
+    return [
+        Term(f"{opened}("),
+        Term(f"{size}", "size"),
+        Term(" + "),
+        Term(f"2·{before}" if before == after else f"{before} + {after}", "padding"),
+        Term(" − "),
+        Term(f"{window.dilation}", "dilation"),
+        Term("·("),
+        Term(f"{window.kernel}", "kernel"),
+        Term("−1) − 1) / "),
+        Term(f"{window.stride}", "stride"),
+        Term(f"{closed} + 1{dropped} = "),
+        Term(f"{window.out(size, ceil_mode)}", "out"),
+    ]
+
+
+def back_terms(window: Window, size: int, output_padding: int = 0) -> list[Term]:
+    """The arithmetic of `window.back(size, output_padding)`, piece by piece."""
+    before, after = window.pad
+    return [
+        Term("("),
+        Term(f"{size}", "size"),
+        Term(" − 1)·"),
+        Term(f"{window.stride}", "stride"),
+        Term(" − "),
+        Term(f"2·{before}" if before == after else f"{before} − {after}", "padding"),
+        Term(" + "),
+        Term(f"{window.dilation}", "dilation"),
+        Term("·("),
+        Term(f"{window.kernel}", "kernel"),
+        Term("−1) + " if output_padding >= 0 else "−1) − "),
+        Term(f"{abs(output_padding)}", "output_padding"),
+        Term(" + 1 = "),
+        Term(f"{window.back(size, output_padding)}", "out"),
+    ]
+
+
 def formula(window: Window, size: int, ceil_mode: bool = False) -> str:
     """The arithmetic of `window.out(size, ceil_mode)`."""
-    before, after = window.pad
-    padding = f"2·{before}" if before == after else f"{before} + {after}"
-    room = f"({size} + {padding} − {window.dilation}·({window.kernel}−1) − 1) / {window.stride}"
-    quotient = f"⌈{room}⌉ + 1" if ceil_mode else f"⌊{room}⌋ + 1"
-    if ceil_mode and window.drops_last(size):
-        quotient += " − 1"
-    return f"{quotient} = {window.out(size, ceil_mode)}"
+    return "".join(term.text for term in terms(window, size, ceil_mode))
 
 
 def back_formula(window: Window, size: int, output_padding: int = 0) -> str:
     """The arithmetic of `window.back(size, output_padding)`."""
-    before, after = window.pad
-    padding = f"2·{before}" if before == after else f"{before} − {after}"
-    reach = f"{window.dilation}·({window.kernel}−1) + {output_padding} + 1"
-    total = window.back(size, output_padding)
-    return f"({size} − 1)·{window.stride} − {padding} + {reach} = {total}"
+    return "".join(term.text for term in back_terms(window, size, output_padding))
 
 
 def note(window: Window, size: int, axis: str, lang: Lang, ceil_mode: bool = False) -> str:

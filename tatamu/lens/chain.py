@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tatamu.errors import GeometryError
-from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec
+from tatamu.geometry import AdaptiveSpec, ConvSpec, PoolSpec, UnpoolSpec
 from tatamu.lens import show
 from tatamu.lens.layer_text import LayerCall, build, fill_in
 from tatamu.lens.words import Count, LookError, Phrase
@@ -21,17 +21,22 @@ if TYPE_CHECKING:
     from tatamu.nn import Module
 
 MAX_VALUES = 2**29
+UNPOOL = "MaxUnpool2d"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One layer of a chain: its text, its module, its size rule and the shapes around it."""
+    """One layer of a chain: its text, its module, its size rule and the shapes around it.
+
+    `takes` is the place in the chain of the pooling whose indices it puts values back by.
+    """
 
     call: LayerCall
     module: Module
-    spec: ConvSpec | PoolSpec | None
+    spec: ConvSpec | PoolSpec | UnpoolSpec | None
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    takes: int | None = None
 
 
 def make_chain(
@@ -47,12 +52,14 @@ def make_chain(
     output would have more than `most_values` values.
     """
     steps: list[Step] = []
+    pooled: list[int] = []
     for call in calls:
         filled = fill_in(call, shape[1] if len(shape) > 1 else 1)
         module = build(filled)
         before = steps[-1].call if steps else None
+        source = _source(filled, steps, pooled, shape) if filled.name == UNPOOL else None
         try:
-            spec = module_spec(filled, module, shape)
+            spec = module_spec(filled, module, shape, source)
             _check_channels(filled, module, shape, before, name, kind)
             output_shape = _output_shape(filled, module, spec, shape)
         except (GeometryError, TypeError) as error:
@@ -66,17 +73,42 @@ def make_chain(
                 values=f"{math.prod(output_shape):,}",
                 limit=f"{most_values:,}",
             )
-        steps.append(Step(filled, module, spec, shape, output_shape))
+        if vars(module).get("return_indices"):
+            pooled.append(len(steps))
+        takes = steps.index(source) if source else None
+        steps.append(Step(filled, module, spec, shape, output_shape, takes))
         shape = output_shape
     return steps
 
 
+def _source(
+    call: LayerCall, steps: Sequence[Step], pooled: list[int], shape: tuple[int, ...]
+) -> Step:
+    """The pooling whose indices an unpooling takes: the last one that none has taken yet."""
+    if not pooled:
+        silent = [step for step in steps if "return_indices" in vars(step.module)]
+        if silent:
+            raise LookError("unpool.silent", layer=call, pool=silent[-1].call)
+        raise LookError("unpool.alone", layer=call)
+    source = steps[pooled.pop()]
+    if source.output_shape != shape:
+        raise LookError(
+            "unpool.shape",
+            layer=call,
+            pool=source.call,
+            pooled=show.times(source.output_shape),
+            got=show.times(shape),
+        )
+    return source
+
+
 def module_spec(
-    call: LayerCall, module: Module, shape: tuple[int, ...]
-) -> ConvSpec | PoolSpec | None:
+    call: LayerCall, module: Module, shape: tuple[int, ...], source: Step | None = None
+) -> ConvSpec | PoolSpec | UnpoolSpec | None:
     """The size rule of a layer that moves a window; None for the others.
 
-    Bins of one width are windows too. Where their widths differ, no rule tells what a value saw.
+    `source` is the pooling that an unpooling undoes, whose input's size comes back. Bins of one
+    width are windows too. Where their widths differ, no rule tells what a value saw.
     """
     settings = vars(module)
     if "output_size" in settings:
@@ -89,13 +121,14 @@ def module_spec(
         return found
     if not all(name in settings for name in ("kernel_size", "stride")):
         return None
+    if isinstance(settings.get("spec"), ConvSpec):
+        made: ConvSpec = settings["spec"]
+        return made
     kernel, stride, padding = (settings.get(n, 0) for n in ("kernel_size", "stride", "padding"))
     dilation = settings.get("dilation", 1)
-    if "groups" in settings:
-        mode = settings["padding_mode"]
-        return ConvSpec.make(
-            kernel, stride, padding, dilation, settings["groups"], padding_mode=mode
-        )
+    if source is not None:
+        pool = PoolSpec.make(kernel, stride).padded(padding)
+        return UnpoolSpec.make(pool, shape[-2:], source.input_shape[-2:])
     return PoolSpec.make(kernel, stride, padding, dilation, settings.get("ceil_mode", False))
 
 
@@ -124,7 +157,7 @@ def _check_channels(
 def _output_shape(
     call: LayerCall,
     module: Module,
-    spec: ConvSpec | PoolSpec | None,
+    spec: ConvSpec | PoolSpec | UnpoolSpec | None,
     shape: tuple[int, ...],
 ) -> tuple[int, ...]:
     if call.name == "Flatten":
@@ -134,6 +167,8 @@ def _output_shape(
     if len(shape) != 4:
         raise LookError("fit.flat", layer=call, shape=show.times(shape))
     sizes = shape[-2:]
+    if any(axis.transposed for axis in spec.axes):
+        return _grown(call, module, spec, shape)
     room = [axis.window.padded(size) for axis, size in zip(spec.axes, sizes, strict=True)]
     extent = [axis.window.extent for axis in spec.axes]
     if any(reach > space for reach, space in zip(extent, room, strict=True)):
@@ -145,6 +180,19 @@ def _output_shape(
             "fit.refused", layer=call, shape=show.times(shape), why=error.sentence
         ) from error
     channels = getattr(module, "out_channels", shape[1])
+    if channels < 1:
+        raise LookError("fit.empty", layer=call)
+    return (shape[0], channels, *outs)
+
+
+def _grown(
+    call: LayerCall, module: Module, spec: ConvSpec | PoolSpec | UnpoolSpec, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """What a layer gives that works backwards: a transposed convolution or an unpooling."""
+    outs = tuple(axis.out(size) for axis, size in zip(spec.axes, shape[-2:], strict=True))
+    channels = getattr(module, "out_channels", shape[1])
+    if min(outs) < 1:
+        raise LookError("fit.nothing", layer=call, out=show.times(outs))
     if channels < 1:
         raise LookError("fit.empty", layer=call)
     return (shape[0], channels, *outs)

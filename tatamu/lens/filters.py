@@ -42,6 +42,36 @@ def kernel(name: str) -> Array:
     return np.array(rows, dtype=np.float32) / np.float32(divisor)
 
 
+def grown(name: str, size: int) -> Array:
+    """A named kernel of `size` rows and columns, at least 3.
+
+    Larger kernels are the 3×3 one smoothed by a binomial kernel of `size` − 2, as is customary:
+    Gaussians widen, and edge filters heed less of the noise. Box averages more pixels, identity
+    stays what it is, and sharpen takes the larger Laplacian from it.
+
+    >>> grown("sobel-x", 3).tolist() == kernel("sobel-x").tolist()
+    True
+    >>> (grown("gaussian", 5)[0] * 256).tolist()
+    [1.0, 4.0, 6.0, 4.0, 1.0]
+    """
+    if name == "box":
+        return np.full((size, size), 1 / size**2, dtype=np.float32)
+    if name == "identity":
+        middle = np.zeros((size, size), dtype=np.float32)
+        middle[(size - 1) // 2, (size - 1) // 2] = 1
+        return middle
+    if name == "sharpen":
+        return grown("identity", size) - grown("laplacian", size)
+    row = np.ones(1)
+    for _ in range(size - 3):
+        row = np.convolve(row, [0.5, 0.5])
+    small, smooth = kernel(name).astype(np.float64), np.outer(row, row)
+    large = np.zeros((size, size))
+    for (i, j), share in np.ndenumerate(smooth):
+        large[i : i + 3, j : j + 3] += share * small
+    return large.astype(np.float32)
+
+
 def written(name: str) -> tuple[list[list[str]], int]:
     """The numbers as they are customarily written: whole numbers, and their common divisor.
 

@@ -129,7 +129,12 @@ def transform_names() -> list[str]:
 
 
 def _pictures(layer: type[Module]) -> bool:
-    """Whether a layer takes a picture, and that alone: no sequence, volume or second tensor."""
+    """Whether a layer takes a picture, and that alone: no sequence, volume or second tensor.
+
+    Max unpooling takes indices too, which the chain carries to it.
+    """
+    if layer.__name__ == "MaxUnpool2d":
+        return True
     needed = inspect.signature(layer.forward).parameters.values()
     alone = sum(p.default is p.empty for p in needed) <= 2  # self and the picture
     return alone and not layer.__name__.endswith(("1d", "3d"))

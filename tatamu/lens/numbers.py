@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Sequence
 
 from tatamu.lens import show
+from tatamu.lens.probe import Probe
 from tatamu.lens.records import Array, LayerRecord, Look
 from tatamu.lens.terminal import origin_text, sees_text, size_lines, source_lines
 from tatamu.lens.words import Words
-from tatamu.lens.worked import Worked, work_out
+from tatamu.lens.worked import work_out
 
 MOST_STEPS = 64
 MOST_TERMS = 32
@@ -70,7 +71,7 @@ def _steps(record: LayerRecord, w: Words) -> list[str]:
     worked = [work_out(record, *place) for place in places[:MOST_STEPS]]
     if not worked or worked[0] is None:
         return []
-    shown: Sequence[Worked | None] = worked if len(places) <= MOST_STEPS else worked[:1]
+    shown: Sequence[Probe | None] = worked if len(places) <= MOST_STEPS else worked[:1]
     lines = [f" {w('numbers.steps')}"]
     if len(places) > MOST_STEPS:
         lines.append(f"  {w('numbers.many', count=f'{len(places):,}')}")
@@ -88,7 +89,7 @@ def _steps(record: LayerRecord, w: Words) -> list[str]:
     return [*lines, ""]
 
 
-def step_text(worked: Worked) -> str:
+def step_text(worked: Probe) -> str:
     """The arithmetic of one output value: every product, or the channels' sums if too many."""
     values = [
         _value(float(value), bool(inside))
@@ -101,6 +102,9 @@ def step_text(worked: Worked) -> str:
         return f"max({', '.join(values)})"
     if worked.kind == "mean":
         return f"({' + '.join(values)}) / {worked.divisor}"
+    if worked.kind == "norm":
+        power = show.plain(worked.power)
+        return f"({' + '.join(f'{value}^{power}' for value in values)})^(1/{power})"
     if worked.weight is None or len(values) > MOST_TERMS:
         terms = [show.term(total) for total in worked.sums]
     else:
@@ -108,7 +112,7 @@ def step_text(worked: Worked) -> str:
         terms = [f"{value}·{weight}" for value, weight in zip(values, weights, strict=True)]
     if worked.bias is not None:
         terms.append(show.term(worked.bias))
-    return " + ".join(terms)
+    return " + ".join(terms) or "0"
 
 
 def _value(value: float, inside: bool) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from tatamu.geometry import ReceptiveField, parameter_formula
 from tatamu.lens import show
 from tatamu.lens.chain import Step
+from tatamu.lens.details import Detail, detail_of
 from tatamu.lens.progress import Tell
 from tatamu.lens.records import Array, Channel, Cost, LayerRecord, Spot
 from tatamu.lens.statistics import by_edges, describe
@@ -35,11 +36,13 @@ def observe(
     origin: str,
     peak: float,
     tell: Tell,
+    budget: float = TIME_BUDGET,
 ) -> tuple[LayerRecord, ...]:
     """Run the steps on an input (channels, height, width) and record each.
 
     `names` and `origin` describe the weights of the first layer that has any. `peak` is the
-    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on.
+    machine's measured GFLOP/s, 0 where it is not known. `tell` hears what is going on. `budget` is
+    how many seconds go into timing each layer; with 0 each runs once, and its first time stands.
     """
     import tatamu
 
@@ -47,16 +50,21 @@ def observe(
     x = tatamu.from_numpy(taken)
     records: list[LayerRecord] = []
     fields = (ReceptiveField(), ReceptiveField())
+    given: dict[int, Tensor] = {}
     for index, step in enumerate(steps):
         if step.spec:
             down, across = step.spec.axes
             fields = (fields[0].through(down), fields[1].through(across))
         own = origin != "random" and index == 0
         tell("progress.layer", number=index + 1, count=len(steps), layer=step.call)
-        x, cost = _measure(step, x, peak)
+        before, indices = x, None if step.takes is None else given[step.takes]
+        x, cost, found = _measure(step, x, indices, peak, budget)
+        if found is not None:
+            given[index] = found
+        detail = detail_of(step.module, before, indices if found is None else found)
         record = _record(
             step, index, taken, _planes_first(x), cost, fields, values.shape[1:],
-            names if own else (), origin if own else "random",
+            names if own else (), origin if own else "random", detail,
         )  # fmt: skip
         records.append(record)
         taken = record.output
@@ -73,6 +81,7 @@ def _record(
     photo_size: tuple[int, ...],
     names: Sequence[str],
     origin: str,
+    detail: Detail | None,
 ) -> LayerRecord:
     weight = _parameter(step, "weight")
     channels = describe(output, names)
@@ -100,20 +109,26 @@ def _record(
         output=_read_only(output),
         weight=weight,
         bias=_parameter(step, "bias"),
+        detail=detail,
+        takes=step.takes,
     )
 
 
-def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
+def _measure(
+    step: Step, x: Tensor, indices: Tensor | None, peak: float, budget: float
+) -> tuple[Tensor, Cost, Tensor | None]:
+    """The layer's output, what it cost, and the indices that a pooling gives beside it."""
     import tatamu
     from tatamu.ops import Event, watching
 
     events: list[Event] = []
     y: Tensor | None = None
+    found: Tensor | None = None
 
     def run() -> None:
-        nonlocal y
-        y = None  # its memory serves the next output
-        y = _run(step, x)
+        nonlocal y, found
+        y = found = None  # their memory serves the next output
+        y, found = _run(step, x, indices)
 
     writes = bool(vars(step.module).get("inplace"))
     with tatamu.no_grad():
@@ -126,11 +141,13 @@ def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
         ran = _main_event(events, step.call.name)
         events.clear()  # they hold the output
         compiling = ran.compile_seconds if ran else 0.0
-        seconds, runs = steady_seconds(run, first - compiling)
+        seconds, runs = steady_seconds(run, first - compiling, budget)
     assert y is not None
     weight, bias = (_parameter(step, name) for name in ("weight", "bias"))
     count = sum(p.size for p in (weight, bias) if p is not None)
-    positions = int(np.prod(step.output_shape[2:], dtype=np.int64))
+    transposed = bool(vars(step.module).get("transposed"))
+    stamped = step.input_shape if transposed else step.output_shape
+    positions = int(np.prod(stamped[2:], dtype=np.int64))
     text = ""
     if weight is not None:
         text = parameter_formula(weight.shape, 0 if bias is None else bias.size)
@@ -150,32 +167,38 @@ def _measure(step: Step, x: Tensor, peak: float) -> tuple[Tensor, Cost]:
         threads=tatamu.get_num_threads(),
         peak=peak,
     )
-    return y, cost
+    return y, cost, found
 
 
-def _run(step: Step, x: Tensor) -> Tensor:
-    """The layer's output; of pooling that also returns indices, the values."""
+def _run(step: Step, x: Tensor, indices: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The layer's output, and the indices that some poolings give beside it.
+
+    An unpooling makes the size again that its pooling came from.
+    """
     try:
-        y = step.module(x)
+        given = () if indices is None else (indices, step.output_shape[-2:])
+        y = step.module(x, *given)
     except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         why = str(error).splitlines()[0]
         shape = show.times(step.input_shape)
         raise LookError("fit.refused", layer=step.call, shape=shape, why=why) from error
-    first: Tensor = y[0] if isinstance(y, tuple) else y
-    return first
+    return y if isinstance(y, tuple) else (y, None)
 
 
-def steady_seconds(run: Callable[[], object], first: float) -> tuple[float, int]:
-    """The median time of several runs, and their number; about `TIME_BUDGET` in all.
+def steady_seconds(
+    run: Callable[[], object], first: float, budget: float = TIME_BUDGET
+) -> tuple[float, int]:
+    """The median time of several runs, and their number; about `budget` seconds in all.
 
     One more comes before them and does not count, since memory is slow until it has been used.
-    Where the first run (without its compiling) took longer than `PATIENCE`, its time is the answer.
+    Where the first run (without its compiling) took longer than `PATIENCE`, or there is no budget,
+    its time is the answer.
     """
-    if first > PATIENCE:
+    if first > PATIENCE or not budget:
         return first, 1
     run()
     taken: list[float] = []
-    while not taken or (len(taken) < MAX_RUNS and sum(taken) < TIME_BUDGET):
+    while not taken or (len(taken) < MAX_RUNS and sum(taken) < budget):
         start = time.perf_counter()
         run()
         taken.append(time.perf_counter() - start)

@@ -49,7 +49,7 @@ def pair_section(look: Look, record: LayerRecord, w: Words) -> str:
     edges = w("report.pair.edges", channel=channel_name(channel)) if several else ""
     text = w.join(edges, text, _padding_text(look, record, spot.box, w))
     wide = max(ZOOM_WIDTH, 2 * spot.box[3] + 1, 3 * spot.box[2])
-    step = max(step for _, step in record.field)
+    step = max(1, *(step for _, step in record.field))  # below 1 in transposed convolution
     name = w("report.map", channel=channel_name(channel))
     alt = w("report.map.alt", channel=channel_name(channel))
     pixel = (spot.row, spot.column, 1, 1)

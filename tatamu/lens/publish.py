@@ -12,23 +12,29 @@ import numpy as np
 
 from tatamu.lens import maps
 from tatamu.lens.folder import write_folder
+from tatamu.lens.kernels_seen import has_kernels, kernel_of
 from tatamu.lens.progress import Tell, silence
 from tatamu.lens.records import Channel, LayerRecord, Look
 from tatamu.lens.report import report_html
+from tatamu.lens.view import View
 from tatamu.lens.words import Words
 
 
-def publish(look: Look, folder: Path, w: Words, tell: Tell = silence) -> None:
+def publish(
+    look: Look, folder: Path, w: Words, tell: Tell = silence, view: View | None = None
+) -> None:
     """Write the report and its pictures into a folder, all of it or nothing."""
-    write_folder(folder, look_files(look, w, tell))
+    write_folder(folder, look_files(look, w, tell, view))
 
 
-def look_files(look: Look, w: Words, tell: Tell = silence) -> Iterator[tuple[str, bytes]]:
+def look_files(
+    look: Look, w: Words, tell: Tell = silence, view: View | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Every file of a look: its path within the folder, and its bytes."""
     import tatamu
 
     tell("progress.report")
-    yield "report.html", report_html(look, w).encode("utf-8")
+    yield "report.html", report_html(look, w, view).encode("utf-8")
     drawn, count = 0, counts(look)[0]
     channels = ((r, c) for r in look.layers if r.has_maps for c in r.channels)
     threads = tatamu.get_num_threads()
@@ -47,8 +53,8 @@ def _pictures(record: LayerRecord, channel: Channel, several: bool) -> list[tupl
     name = f"{prefix}{_numbered(record, channel.index)}{_slug(channel.name)}.png"
     plane = record.output[0, channel.index]
     files = [(f"maps/{name}", maps.png(maps.map_picture(plane, channel.end)))]
-    if record.weight is not None and record.weight.ndim == 4:
-        weight = record.weight[channel.index]
+    weight = kernel_of(record, channel.index)
+    if weight is not None:
         end = float(np.abs(weight).max()) or 1.0
         files.append((f"kernels/{name}", maps.png(maps.kernel_picture(weight, end))))
     return files
@@ -57,7 +63,7 @@ def _pictures(record: LayerRecord, channel: Channel, several: bool) -> list[tupl
 def counts(look: Look) -> tuple[int, int]:
     """How many maps and how many kernels `look_files` yields."""
     pictured = [record for record in look.layers if record.has_maps]
-    kernels = [r for r in pictured if r.weight is not None and r.weight.ndim == 4]
+    kernels = [r for r in pictured if has_kernels(r)]
     return sum(len(r.channels) for r in pictured), sum(len(r.channels) for r in kernels)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tatamu.geometry import AXES, Axis, ConvSpec, PoolSpec
+from tatamu.geometry import AXES, Axis, ConvSpec, PoolSpec, UnpoolSpec
+from tatamu.lens.details import Detail
 
 Array = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -50,7 +51,9 @@ class AxisSeen:
     rule: Axis
 
 
-def axes_seen(spec: ConvSpec | PoolSpec | None, sizes: Sequence[int]) -> tuple[AxisSeen, ...]:
+def axes_seen(
+    spec: ConvSpec | PoolSpec | UnpoolSpec | None, sizes: Sequence[int]
+) -> tuple[AxisSeen, ...]:
     """The axes of a layer on a picture of these sizes; none for layers that move no window.
 
     >>> axes_seen(ConvSpec.make(3, padding=1), (4, 6))[1].out
@@ -128,14 +131,14 @@ class Spot:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """One layer at work."""
+    """One layer at work; `takes` is the place of the pooling whose indices an unpooling took."""
 
     index: int
     kind: str
     text: str
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    spec: ConvSpec | PoolSpec | None
+    spec: ConvSpec | PoolSpec | UnpoolSpec | None
     divides_padding: bool
     divisor: int | None
     origin: str
@@ -149,6 +152,8 @@ class LayerRecord:
     output: Array
     weight: Array | None
     bias: Array | None
+    detail: Detail | None = None
+    takes: int | None = None
 
     @property
     def torch_code(self) -> str:

@@ -7,9 +7,10 @@ import re
 from html import escape
 from importlib.resources import files
 
-from tatamu.geometry import ConvSpec, PoolSpec
+from tatamu.geometry import ConvSpec, PoolSpec, UnpoolSpec
 from tatamu.geometry.pool import Doing
 from tatamu.lens import maps, show
+from tatamu.lens.detail_sections import detail_sections
 from tatamu.lens.pair_section import pair_section
 from tatamu.lens.records import LayerRecord, Look
 from tatamu.lens.sections import (
@@ -22,6 +23,8 @@ from tatamu.lens.sections import (
 )
 from tatamu.lens.snippet import torch_code
 from tatamu.lens.terminal import origin_text
+from tatamu.lens.torch_section import torch_section
+from tatamu.lens.view import View
 from tatamu.lens.words import Words
 from tatamu.lens.worked_section import worked_section
 
@@ -29,8 +32,9 @@ PIXEL_BUDGET = 3_000_000
 WIDEST_MAP = 640
 
 
-def report_html(look: Look, w: Words) -> str:
+def report_html(look: Look, w: Words, view: View | None = None) -> str:
     """The whole page."""
+    view = view or View()
     several = len(look.layers) > 1
     layers = " > ".join(record.text for record in look.layers)
     title = w("report.title", name=_source_name(look, w), layers=layers)
@@ -41,7 +45,8 @@ def report_html(look: Look, w: Words) -> str:
         body.append(
             f'<div class="layer" id="layer-{record.index + 1}">{chapter}'
             f"{pair_section(look, record, w)}{why_section(record, w)}{worked_section(record, w)}"
-            f"{maps_section(record, w, width)}{cost_section(record, w)}</div>"
+            f"{detail_sections(look, record, w)}{maps_section(record, w, width, view)}"
+            f"{torch_section(record, w)}{cost_section(record, w)}</div>"
         )
     body.append(_footer(look, w))
     return page(title, "".join(body), w)
@@ -49,7 +54,8 @@ def report_html(look: Look, w: Words) -> str:
 
 def page(title: str, body: str, w: Words) -> str:
     """A page of its own with the report's style."""
-    style = (files("tatamu") / "data" / "report.css").read_text("utf-8")
+    data = files("tatamu") / "data"
+    style = "".join((data / name).read_text("utf-8") for name in ("report.css", "honest.css"))
     style = style.replace("RAMP", ", ".join(maps.ANCHORS))
     return (
         f'<!doctype html>\n<html lang="{w.lang}">\n<head>\n<meta charset="utf-8">\n'
@@ -78,6 +84,8 @@ def layer_sentence(record: LayerRecord, w: Words) -> str:
     if isinstance(record.spec, PoolSpec):
         kind: Doing = "avg" if "Avg" in record.kind else "max" if "Max" in record.kind else "norm"
         return w("report.end", text=record.spec.sentence(record.input_shape, kind, w.lang))
+    if isinstance(record.spec, UnpoolSpec):
+        return w("report.end", text=record.spec.sentence(record.input_shape, w.lang))
     key = "report.sentence.same" if record.has_maps else "report.sentence.flat"
     return w(
         key,

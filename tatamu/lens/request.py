@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tatamu.lens import filters
+from tatamu.lens.aim import aim, parse_place
 from tatamu.lens.chain import Step, make_chain
 from tatamu.lens.layer_text import LayerCall, parse_layers
+from tatamu.lens.machine import cpu_name
 from tatamu.lens.matrices import parse_matrix
 from tatamu.lens.observe import observe
 from tatamu.lens.progress import Tell, silence
 from tatamu.lens.records import Array, Look, Source
+from tatamu.lens.view import View, arranged, checked
 from tatamu.lens.words import Count, LookError, Phrase
 from tatamu.vision.images import MAX_PIXELS, Photo, read_photo
 
@@ -40,6 +43,9 @@ class Request:
     bias: str | None = None
     max_pixels: int = MAX_PIXELS
     command: str = "tatamu look"
+    at: str | None = None
+    channel: int | None = None
+    view: View = field(default_factory=View)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def look(request: Request, tell: Tell = silence) -> Look:
 
     _check_options(request)
     calls = parse_layers(request.layers) if request.layers is not None else None
+    place = None if request.at is None else parse_place(request.at)
     source = read_source(request, tell)
     channels = source.values.shape[0]
     given = _given_weights(request, channels, calls is None)
@@ -78,23 +85,26 @@ def look(request: Request, tell: Tell = silence) -> Look:
         source.values,
         given.names if given else (),
         given.origin if given else "random",
-        _peak(),
+        measured_peak(),
         tell,
     )
     return Look(
         source=source,
-        layers=records,
+        layers=arranged(
+            aim(records, place, request.channel, source.values.shape[1:]), request.view
+        ),
         seed=request.seed,
         command=request.command,
         version=tatamu.__version__,
-        cpu=_cpu_name(),
-        weights_sha256=_hash_weights([step.module for step in steps]),
+        cpu=cpu_name(),
+        weights_sha256=hash_weights([step.module for step in steps]),
     )
 
 
 def _check_options(request: Request) -> None:
     if not 0 <= request.seed <= MAX_SEED:
         raise LookError("options.seed", seed=request.seed, limit=MAX_SEED)
+    checked(request.view)
     if request.max_pixels < 1:
         raise LookError("options.max_pixels", value=request.max_pixels)
     if request.photo is not None and request.input is not None:
@@ -113,10 +123,14 @@ def read_source(request: Request, tell: Tell) -> Source:
         return Source("--input", "numbers", values, None, digest)
     path = request.photo or sample_photo()
     tell("progress.reading", name=path.name)
-    photo = read_photo(path, request.max_pixels)
+    return photo_source(read_photo(path, request.max_pixels), request.photo is None)
+
+
+def photo_source(photo: Photo, sample: bool) -> Source:
+    """An opened photo as what goes in; `sample` says that it is the one that comes with tatamu."""
     values, pixels = _photo_values(photo)
     notes = _photo_notes(photo)
-    if request.photo is None:
+    if sample:
         notes = [("note.sample", ()), *notes]
     return Source(photo.name, photo.image.mode, values, pixels, photo.sha256, tuple(notes))
 
@@ -226,7 +240,8 @@ def _set_weights(step: Step, given: _Given) -> None:
             bias.copy_(tatamu.tensor(wanted))
 
 
-def _hash_weights(modules: Sequence[Module]) -> str:
+def hash_weights(modules: Sequence[Module]) -> str:
+    """A digest of all parameters, by which two looks' weights are told apart."""
     digest = hashlib.sha256()
     for module in modules:
         for parameter in module.parameters():
@@ -235,14 +250,7 @@ def _hash_weights(modules: Sequence[Module]) -> str:
     return digest.hexdigest()
 
 
-def _cpu_name() -> str:
-    from tatamu.runtime import machine
-
-    cpu = machine.cpu()
-    return f"{cpu.name}, {cpu.isa}"
-
-
-def _peak() -> float:
+def measured_peak() -> float:
     """Measured GFLOP/s of this machine with the threads in use, 0 where nothing can be compiled.
 
     The better of two measurements, since other work on the machine can only slow one down.

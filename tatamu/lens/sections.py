@@ -8,11 +8,15 @@ from html import escape
 
 import numpy as np
 
+from tatamu.geometry import Axis
 from tatamu.lens import maps, show
+from tatamu.lens.kernels_seen import has_kernels, kernel_of
 from tatamu.lens.records import AxisSeen, Channel, Cost, LayerRecord
 from tatamu.lens.ruler import is_scaled, ruler
 from tatamu.lens.terminal import kernel_text, speed_text, wrap_text
+from tatamu.lens.view import View, page_order
 from tatamu.lens.words import Words
+from tatamu.lens.wrapped import torch_picture
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -29,6 +33,22 @@ def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text."""
     named = f' class="{kind}"' if kind else ""
     return f"<p{named}>{escape(text)}</p>"
+
+
+def figure(uri: str, caption: str, kind: str = "", sharp: bool = False) -> str:
+    """A picture with its caption, which also is what those hear who cannot see it."""
+    named = f' class="{kind}"' if kind else ""
+    pixels = ' class="sharp"' if sharp else ""
+    return (
+        f'<figure{named}><img{pixels} src="{uri}" alt="{escape(caption)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def claim(said: str, *proof: str) -> str:
+    """What people say of a picture, and what this very picture has to say to it."""
+    body = "".join(f"<p>{escape(text)}</p>" for text in proof)
+    return f'<aside class="claim"><h3>{escape(said)}</h3>{body}</aside>'
 
 
 def definitions(rows: Iterable[tuple[str, str]], w: Words) -> str:
@@ -53,13 +73,18 @@ def why_section(record: LayerRecord, w: Words) -> str:
 
 def rulers(axes: Sequence[AxisSeen], w: Words) -> tuple[str, str]:
     """What the rulers show, as a text, and for each axis its ruler with the formula beneath."""
-    drawings = [ruler(axis, w) for axis in axes]
+    back = any(axis.rule.transposed for axis in axes)
+    drawings = [ruler(_stamps(axis), w) for axis in axes]
     scaled = any(is_scaled(axis) for axis in axes)
     unread = w("report.why.unread.scaled" if scaled else "report.why.unread")
     text = w.join(
-        w("report.why.text"),
-        w("report.why.padding") if any('class="pad"' in d for d in drawings) else "",
-        unread if any('class="miss"' in d for d in drawings) else "",
+        w("report.why.back" if back else "report.why.text"),
+        w("report.why.cut" if back else "report.why.padding")
+        if any('class="pad"' in d for d in drawings)
+        else "",
+        (w("report.why.unfilled") if back else unread)
+        if any('class="miss"' in d for d in drawings)
+        else "",
         w("report.why.scaled") if scaled else "",
     )
     blocks = []
@@ -77,12 +102,22 @@ def rulers(axes: Sequence[AxisSeen], w: Words) -> tuple[str, str]:
     return text, "".join(blocks)
 
 
-def maps_section(record: LayerRecord, w: Words, width: int) -> str:
+def _stamps(axis: AxisSeen) -> AxisSeen:
+    """A transposed axis as the window that it reverses: what each input value is spread over."""
+    if not axis.rule.transposed:
+        return axis
+    return AxisSeen(axis.name, axis.out, axis.size, Axis(axis.rule.window))
+
+
+def maps_section(record: LayerRecord, w: Words, width: int, view: View | None = None) -> str:
     """Every map beside its kernel, with its statistics, scale and histogram."""
     if not record.has_maps:
         return ""
+    view = view or View()
     text = [w("report.maps.text")] if record.index == 0 else []
-    if record.weight is not None:
+    if record.index == 0:
+        text.append(w(f"report.maps.{view.scale}"))
+    if record.weight is not None and has_kernels(record):
         text.append(w("report.maps.kernels"))
         if 1 < record.weight.shape[1] <= 4 and record.index == 0:
             names = ["R", "G", "B", "alpha"][: record.weight.shape[1]]
@@ -91,7 +126,9 @@ def maps_section(record: LayerRecord, w: Words, width: int) -> str:
         text.append(w("report.maps.clipped"))
     count = len(record.channels)
     size = "few" if count <= 16 else "many" if count <= 64 else "masses"
-    cards = [_card(record, channel, w, width) for channel in record.channels]
+    cards = [
+        _card(record, record.channels[place], w, width, view) for place in page_order(record, view)
+    ]
     note = wrap_text(record, w)
     noted = paragraph(w("report.note", text=note), "note") if note else ""
     title = w("report.maps" if count > 1 else "report.maps.one", count=w.count("feature", count))
@@ -108,7 +145,7 @@ def _small_percent(share: float) -> str:
     return f"{share * 100:.1f} %" if share >= 0.0005 else "<0.1 %"
 
 
-def _card(record: LayerRecord, channel: Channel, w: Words, width: int) -> str:
+def _card(record: LayerRecord, channel: Channel, w: Words, width: int, view: View) -> str:
     plane = record.output[0, channel.index]
     uri = data_uri(maps.png(maps.map_picture(maps.shrink(plane, width), channel.end)), "png")
     alt = w("report.map.alt", channel=channel_name(channel))
@@ -126,18 +163,22 @@ def _card(record: LayerRecord, channel: Channel, w: Words, width: int) -> str:
     strongest = len(record.channels) > 1 and channel.index == record.order[0]
     tag = f"<em>{escape(w('report.map.strongest'))}</em>" if strongest and channel.edges else ""
     name = f" <b>{escape(channel.name)}</b>" if channel.name else ""
+    wrapped = ""
+    if view.torch:
+        seen = data_uri(maps.png(torch_picture(plane[None])), "png")
+        wrapped = f'<img{sharp} src="{seen}" alt="{escape(w("wrapped.one", map=alt))}">'
     return (
         f'<article class="card"><h3><span>{channel.index}</span>{name}{tag}</h3>'
-        f'<div class="side">{kernel}<img{sharp} src="{uri}" alt="{escape(alt)}"></div>'
+        f'<div class="side">{kernel}<img{sharp} src="{uri}" alt="{escape(alt)}">{wrapped}</div>'
         f"{_scale(channel, places)}{definitions(facts.items(), w)}</article>"
     )
 
 
 def _kernel(record: LayerRecord, channel: Channel, w: Words) -> str:
     """The channel's kernel: up to four input channels stand one above the other."""
-    if record.weight is None or record.weight.ndim != 4:
+    weight = kernel_of(record, channel.index)
+    if weight is None:
         return ""
-    weight = record.weight[channel.index]
     end = float(np.abs(weight).max()) or 1.0
     few = len(weight) <= 4
     picture = maps.kernel_picture(weight, end, 12, across=1 if few else None)

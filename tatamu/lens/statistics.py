@@ -13,20 +13,21 @@ from tatamu.lens.records import Array, Channel
 BINS = 48
 
 
-def describe(output: Array, names: Sequence[str]) -> tuple[Channel, ...]:
+def describe(output: Array, names: Sequence[str], end: float | None = None) -> tuple[Channel, ...]:
     """The statistics of every channel of an output (1, channels, ...).
 
-    What is not a stack of pictures (the output of Flatten) counts as one channel.
+    Each has a scale of its own, unless all of them are to `end` at one value. What is not a stack
+    of pictures (the output of Flatten) counts as one channel.
     """
     stack = output[0] if output.ndim == 4 else output.reshape(1, 1, -1)
     return tuple(
-        _describe(values, index, names[index] if index < len(names) else "")
+        _describe(values, index, names[index] if index < len(names) else "", end)
         for index, values in enumerate(stack)
     )
 
 
-def _describe(values: Array, index: int, name: str) -> Channel:
-    end = scale_end(values)
+def _describe(values: Array, index: int, name: str, end: float | None) -> Channel:
+    end = end or scale_end(values)
     low, high = values.min(), values.max()
     finite = values
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tatamu.geometry import ConvSpec, PoolSpec
+from tatamu.geometry import ConvSpec, PoolSpec, UnpoolSpec
 from tatamu.lens import show
 from tatamu.lens.records import AxisSeen, Channel, LayerRecord, Look, Source, axes_seen
+from tatamu.lens.view import View, table_order
 from tatamu.lens.words import Words
 
 MAX_ROWS = 8
 
 
-def look_lines(look: Look, w: Words) -> list[str]:
+def look_lines(look: Look, w: Words, view: View | None = None) -> list[str]:
     """What `tatamu look` prints about a photo, down to the notes on its values."""
     lines = source_lines(look.source, w)
     for record in look.layers:
         if record.index:
             lines.append("")
-        lines += layer_lines(look, record, w)
+        lines += layer_lines(look, record, w, view)
     return lines
 
 
@@ -37,14 +38,14 @@ def source_lines(source: Source, w: Words) -> list[str]:
     return [header, *(f"  {w(key, **dict(values))}" for key, values in source.notes)]
 
 
-def layer_lines(look: Look, record: LayerRecord, w: Words) -> list[str]:
+def layer_lines(look: Look, record: LayerRecord, w: Words, view: View | None = None) -> list[str]:
     """One layer: settings, why this size, what it costs, what came out."""
     origin = origin_text(look, record, w)
     head = record.text if len(look.layers) == 1 else f"{record.index + 1}  {record.text}"
     lines = [f"{head}   {origin}" if origin else head, ""]
     lines += size_lines(record.axes, record.output_shape, w, sees_text(record, w))
     lines += ["", *_cost_lines(record, w)]
-    lines += ["", *_channel_lines(record, w)]
+    lines += ["", *_channel_lines(record, w, view or View())]
     return lines
 
 
@@ -150,8 +151,8 @@ def speed_text(record: LayerRecord, w: Words) -> str:
     return w("speed.share", gflops=gflops, share=show.percent(cost.gflops / cost.peak))
 
 
-def _channel_lines(record: LayerRecord, w: Words) -> list[str]:
-    shown = [record.channels[i] for i in record.order[:MAX_ROWS]]
+def _channel_lines(record: LayerRecord, w: Words, view: View) -> list[str]:
+    shown = [record.channels[i] for i in table_order(record, view)[:MAX_ROWS]]
     if not shown:
         return []
     places = show.decimals(v for c in record.channels for v in (c.low, c.high))
@@ -166,9 +167,11 @@ def _channel_lines(record: LayerRecord, w: Words) -> list[str]:
     for key in ("table.min", "table.max", "table.mean"):
         head += show.pad(w(key), width, right=True)
     lines = [f"{head}  {w('table.negative'):<4}   ▁▂▅█▃▁"]
-    for rank, channel in enumerate(shown):
+    for channel in shown:
         line = _channel_line(channel, places, left, width)
-        strongest = rank == 0 and len(record.channels) > 1 and channel.edges > 0
+        strongest = (
+            channel.index == record.order[0] and len(record.channels) > 1 and channel.edges > 0
+        )
         lines.append(f"{line}  {w('table.edges')}" if strongest else line)
     hidden = len(record.channels) - len(shown)
     if hidden:
@@ -204,7 +207,9 @@ def wrap_text(record: LayerRecord, w: Words) -> str:
 
 
 def size_report(
-    size: tuple[int, int], steps: Sequence[tuple[str, ConvSpec | PoolSpec | None]], w: Words
+    size: tuple[int, int],
+    steps: Sequence[tuple[str, ConvSpec | PoolSpec | UnpoolSpec | None]],
+    w: Words,
 ) -> list[str]:
     """What `tatamu size` prints: each layer's arithmetic, one after the other."""
     height, width = size

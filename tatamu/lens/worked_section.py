@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tatamu.lens import maps, show
+from tatamu.lens.probe import Probe
 from tatamu.lens.records import LayerRecord
 from tatamu.lens.sections import paragraph, section
-from tatamu.lens.words import Words
-from tatamu.lens.worked import Worked, work_out
+from tatamu.lens.words import Count, Words
+from tatamu.lens.worked import work_out
 
 MOST_SIDE = 7
 MOST_CHANNELS = 4
@@ -26,17 +27,59 @@ def worked_section(record: LayerRecord, w: Words) -> str:
     worked = work_out(record, spot.channel, spot.row, spot.column) if spot else None
     if worked is None:
         return ""
-    text = w(f"report.worked.{worked.kind}", channel=worked.channel, divisor=worked.divisor)
-    grids = _grids(record, worked, w)
-    gave = w("report.worked.gave", output=show.plain(worked.output))
     return section(
         "worked",
         w("report.worked"),
-        paragraph(text),
-        grids,
+        paragraph(worked_text(worked, w)),
+        _grids(record, worked, w),
         _sum(record, worked, w),
-        paragraph(gave, "gave"),
+        paragraph(check_text(worked, w), "gave"),
     )
+
+
+def worked_text(worked: Probe, w: Words) -> str:
+    """What the layer does at one output, where it reads and, in pooling, which value won."""
+    count = Count("contribution", worked.patch.size)
+    text = w(
+        f"report.worked.{worked.kind}",
+        channel=worked.channel,
+        divisor=worked.divisor,
+        count=count,
+        power=show.plain(worked.power),
+    )
+    if worked.kind == "value":
+        return text
+    if not worked.patch.size:
+        return w("report.worked.bare" if worked.bias is None else "report.worked.alone")
+    rows, columns = _span(worked.rows), _span(worked.columns)
+    where = w("report.end", text=w("probe.reads", rows=rows, columns=columns))
+    where = where[0].upper() + where[1:]
+    if worked.winner is None:
+        return w.join(text, where)
+    row, column = worked.winner
+    won = w("probe.winner", row=worked.rows[row], column=worked.columns[column])
+    return w.join(text, where, w("report.end", text=won[0].upper() + won[1:]))
+
+
+def check_text(worked: Probe, w: Words) -> str:
+    """What the layer itself gave, and whether the account comes to the same."""
+    output = show.plain(worked.output)
+    if worked.error == 0:
+        return w("report.worked.exact", output=output)
+    key = "report.worked.checked" if worked.agrees else "report.worked.differs"
+    apart, tolerance = show.plain(worked.error, 2), show.plain(worked.tolerance, 2)
+    return w(key, output=output, apart=apart, tolerance=tolerance)
+
+
+def _span(places: tuple[int, ...]) -> str:
+    """
+    >>> _span((3, 4, 5)), _span((-1, 0, 1)), _span((-1, 1)), _span((7,))
+    ('3–5', '−1 … 1', '−1, 1', '7')
+    """
+    shown = [show.plain(place) for place in places]
+    even = len(places) > 2 and places[-1] - places[0] == len(places) - 1
+    between = " … " if places[:1] < (0,) else "–"
+    return f"{shown[0]}{between}{shown[-1]}" if even else ", ".join(shown)
 
 
 def channel_label(record: LayerRecord, channel: int) -> str:
@@ -48,8 +91,8 @@ def channel_label(record: LayerRecord, channel: int) -> str:
     return str(channel)
 
 
-def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
-    if worked.kind == "value":
+def _grids(record: LayerRecord, worked: Probe, w: Words) -> str:
+    if worked.kind == "value" or not worked.patch.size:
         return ""
     if max(worked.patch.shape[1:]) > MOST_SIDE:
         return paragraph(w("report.worked.large"))
@@ -57,17 +100,21 @@ def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
     shown = min(count, MOST_CHANNELS)
     rows = []
     patch_places = _places(worked.patch[:shown])
+    products = worked.products
     end = 1.0 if worked.weight is None else float(np.abs(worked.weight).max()) or 1.0
     for i in range(shown):
         label = escape(channel_label(record, worked.first_channel + i))
         named = f'<span class="label">{label}</span>' if label else ""
         parts = [named, _patch_table(worked, i, patch_places, w)]
-        if worked.weight is not None:
+        if worked.weight is not None and products is not None:
             places = _places(worked.weight[:shown])
+            names = _captions(worked.kind)
             parts += [
                 '<span class="op">×</span>',
-                _kernel_table(worked.weight[i], end, places, w),
-                f'<output><span class="op">=</span> {show.plain(worked.sums[i])}</output>',
+                _kernel_table(worked.weight[i], end, places, w(names[1])),
+                '<span class="op">=</span>',
+                _product_table(products[i], _places(products[:shown]), w),
+                f'<output><span class="op">Σ</span> {show.plain(worked.sums[i])}</output>',
             ]
         rows.append(f'<div class="step">{"".join(parts)}</div>')
     rest = ""
@@ -76,11 +123,8 @@ def _grids(record: LayerRecord, worked: Worked, w: Words) -> str:
     return f'<div class="scroll"><div class="steps">{"".join(rows)}</div></div>{rest}'
 
 
-def _patch_table(worked: Worked, channel: int, places: int, w: Words) -> str:
-    chosen = None
-    if worked.kind == "max":
-        flat = int(worked.patch[channel].argmax())
-        chosen = divmod(flat, worked.patch.shape[2])
+def _patch_table(worked: Probe, channel: int, places: int, w: Words) -> str:
+    chosen = worked.winner
     cells = []
     for i, row in enumerate(worked.patch[channel]):
         line = ""
@@ -90,11 +134,30 @@ def _patch_table(worked: Worked, channel: int, places: int, w: Words) -> str:
             text = "−∞" if value == -np.inf else _fixed(value, places)
             line += f"<td{kind}>{text}</td>"
         cells.append(f"<tr>{line}</tr>")
-    caption = f"<caption>{escape(w('report.worked.patch'))}</caption>"
+    caption = f"<caption>{escape(w(_captions(worked.kind)[0]))}</caption>"
     return f'<table class="patch">{caption}<tbody>{"".join(cells)}</tbody></table>'
 
 
-def _kernel_table(weight: Grid, end: float, places: int, w: Words) -> str:
+def _captions(kind: str) -> tuple[str, str]:
+    """What the patch and the weights beside it are called."""
+    if kind == "scatter":
+        return "report.worked.pixels", "report.worked.weights"
+    return (
+        "report.worked.patch" if kind == "sum" else "report.worked.window",
+        "report.worked.kernel",
+    )
+
+
+def _product_table(products: Grid, places: int, w: Words) -> str:
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_fixed(float(value), places)}</td>' for value in row)}</tr>"
+        for row in products
+    )
+    caption = f"<caption>{escape(w('report.worked.products'))}</caption>"
+    return f'<table class="products">{caption}<tbody>{rows}</tbody></table>'
+
+
+def _kernel_table(weight: Grid, end: float, places: int, name: str) -> str:
     colours = maps.palette()[maps.to_indices(weight, end)]
     cells = []
     for row, tints in zip(weight, colours, strict=True):
@@ -104,7 +167,7 @@ def _kernel_table(weight: Grid, end: float, places: int, w: Words) -> str:
             style = f"background:rgb({red},{green},{blue});color:{ink}"
             line += f'<td style="{style}">{_fixed(float(value), places)}</td>'
         cells.append(f"<tr>{line}</tr>")
-    caption = f"<caption>{escape(w('report.worked.kernel'))}</caption>"
+    caption = f"<caption>{escape(name)}</caption>"
     return f'<table class="weights">{caption}<tbody>{"".join(cells)}</tbody></table>'
 
 
@@ -118,7 +181,7 @@ def _fixed(value: float, places: int) -> str:
     return show.signed(value, places).lstrip("+")
 
 
-def _sum(record: LayerRecord, worked: Worked, w: Words) -> str:
+def _sum(record: LayerRecord, worked: Probe, w: Words) -> str:
     result = f"<b>{show.plain(worked.result)}</b>"
     if worked.kind == "max":
         return f'<p class="total">max = {result}</p>'
@@ -126,6 +189,11 @@ def _sum(record: LayerRecord, worked: Worked, w: Words) -> str:
         return f'<p class="total">max(0, {show.plain(float(worked.patch[0, 0, 0]))}) = {result}</p>'
     if worked.kind == "mean":
         return f'<p class="total">{show.plain(worked.sums[0])} / {worked.divisor} = {result}</p>'
+    if worked.kind == "norm":
+        root = f"<sup>1/{show.plain(worked.power)}</sup>"
+        return f'<p class="total">{show.plain(worked.sums[0])}{root} = {result}</p>'
+    if not worked.patch.size:
+        return f'<p class="total">{result}</p>'
     shown = worked.sums[:MOST_SUMS]
     terms = [
         _term(value, channel_label(record, worked.first_channel + i))

@@ -14,7 +14,16 @@ from typing import Any
 from tatamu import naming
 from tatamu.ops.array import Array
 
-__all__ = ["Members", "typename"]
+__all__ = ["Members", "changes", "typename"]
+
+
+class Changes:
+    """How many times any module was given other members, or another mode."""
+
+    count = 0
+
+
+changes = Changes()
 
 
 @naming.known_as("builtins.dict")
@@ -34,10 +43,12 @@ class Members(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, value)
         self._attributes()[name] = value
+        changes.count += 1
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
         self._attributes().pop(name, None)
+        changes.count += 1
 
     def pop(self, name: str, *default: Any) -> Any:
         """As a dictionary's."""

@@ -10,7 +10,7 @@ from tatamu import naming
 from tatamu.nn import located
 from tatamu.nn.conversion import Conversion
 from tatamu.nn.hooks import HookedCall, Hooks, RemovableHandle, checked_in, everywhere, registered
-from tatamu.nn.members import Members, typename
+from tatamu.nn.members import Members, changes, typename
 from tatamu.nn.parameter import Buffer, Parameter, UninitializedBuffer
 from tatamu.nn.state import IncompatibleKeys, State
 from tatamu.nn.tree import Tree
@@ -356,6 +356,7 @@ class Module(Tree, State, Conversion):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
+        changes.count += 1
         for module in self.children():
             module.train(mode)
         return self

@@ -50,9 +50,9 @@ class Noting(Protocol):
 
 class Local(threading.local):
     """What each thread decides for itself: whether a graph is recorded, who watches, how what
-    backward needs is packed away, and whether its backward pass leaves leaves out. ``noting`` is
-    told of reads and writes besides; while it is there, no NumPy view is kept, so that it is told
-    of each.
+    backward needs is packed away, and whether its backward pass leaves leaves out. ``written`` is
+    what those who watch are to hear is written over; ``noting`` is told of reads and writes
+    besides; while it is there, no NumPy view is kept, so that it is told of each.
     """
 
     grad: bool = True
@@ -60,6 +60,7 @@ class Local(threading.local):
     packing: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
     pruning: bool = False
     watchers: tuple[Callable[[Event], object], ...] = ()
+    written: Array | None = None
 
 
 local = Local()

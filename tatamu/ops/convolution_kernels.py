@@ -70,6 +70,8 @@ class ConvKernel:
         """None, or why this algorithm does not serve this call."""
         if not self.enabled:
             return f"switched off by set_{self.name.lower()}(False)"
+        if _output_strides(call)[1] != 1 and call.op.shape(call)[0].shape[1] > 1:
+            return "it writes channels next to one another"
         algorithm = self._algorithm()
         for part in self._parts(call).parts:
             reason = None if part.problem is None else refusal(algorithm, part.problem)

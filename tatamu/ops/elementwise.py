@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tatamu.dtypes import DType
 from tatamu.ops.array import Array
-from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides
+from tatamu.ops.layout import Ints, broadcast_strides, contiguous_strides, extent
 from tatamu.ops.op import Call, Ran, Runner
 from tatamu.ops.planned import PlannedRunner, refusal, target
 from tatamu.runtime.capture import scratch
@@ -83,6 +83,8 @@ class Elementwise:
         found = self._problem(call)
         assert not isinstance(found, str), "it has been accepted"
         problem, turned = found
+        if turned and [step.kind for step in problem.expression.steps] == ["copy"]:
+            return PlannedRunner(reorder.plan(turned[0], target()))
         runner = PlannedRunner(pointwise.plan(problem, target()))
         if not turned:
             return runner
@@ -134,7 +136,7 @@ class Turning:
         from tatamu.runtime.launch import Launch
 
         self._runner = runner
-        self._bytes = {at: p.problem.itemsize * prod(p.problem.shape) for at, p in plans.items()}
+        self._bytes = {at: _reach(p.problem) for at, p in plans.items()}
         self._launches = {at: Launch(p) for at, p in plans.items()}
 
     def __call__(self, inputs: tuple[Array | None, ...], outputs: tuple[Array, ...]) -> None:
@@ -150,6 +152,11 @@ class Turning:
     def ran(self) -> Ran:
         """Which kernel ran."""
         return self._runner.ran()
+
+
+def _reach(problem: ReorderProblem) -> int:
+    """Bytes from the first element of a copy to the end of its last one."""
+    return problem.itemsize * extent(problem.shape, problem.y_strides)
 
 
 def casting(target: Callable[[Any], DType]) -> Elementwise:

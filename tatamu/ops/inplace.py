@@ -115,7 +115,12 @@ def write(op: Op, attrs: Any, x: T, *others: Array) -> T:
     check_writable(x, any(edge(other) is not None for other in others))
     if _write_through(op, attrs, x, others):
         return x
-    out = apply(op, attrs, x, *others)
+    if local.watchers:
+        local.written = x
+    try:
+        out = apply(op, attrs, x, *others)
+    finally:
+        local.written = None
     if out.shape != x.shape:
         raise RuntimeError(
             f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(out.shape)}"

@@ -288,6 +288,17 @@ def broadcast_order(shapes: tuple[Ints, ...], strides: tuple[Ints, ...], out: In
     return None if is_contiguous(out, found, plain) else found
 
 
+def extent(shape: Ints, strides: Ints) -> int:
+    """Elements of memory from the first to behind the last one.
+
+    >>> extent((2, 3), (3, 1)), extent((2, 3), (10, 2)), extent((2, 0), (1, 1))
+    (6, 15, 0)
+    """
+    if 0 in shape:
+        return 0
+    return 1 + sum([(n - 1) * step for n, step in zip(shape, strides, strict=True)])
+
+
 def overlaps(shape: Ints, strides: Ints) -> bool:
     """Whether two elements may share an address, as in an expanded tensor."""
     pairs = zip(shape, strides, strict=True)

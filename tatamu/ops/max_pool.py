@@ -249,11 +249,7 @@ max_pool_values = Op(
     flops=_flops,
     bytes=moved_bytes,
     samples=_samples(_every_case),
-    kernels=(
-        PlannedKernel(
-            "windows", "pooling", lambda call: _problem(call, "max"), places=True
-        ),
-    ),
+    kernels=(PlannedKernel("windows", "pooling", lambda call: _problem(call, "max"), places=True),),
 )
 
 max_pool_grad = Op(

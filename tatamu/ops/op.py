@@ -87,14 +87,21 @@ class Out(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One operation that ran. ``inputs`` holds None for an absent bias; ``output`` is output 0."""
+    """One operation that ran. ``inputs`` holds None for an absent bias; ``written`` is the tensor
+    that the output is about to be written over, None if there is none.
+    """
 
     op: Op
     inputs: tuple[Array | None, ...]
     attrs: Any
-    output: Array
-    ran: Ran
     outputs: tuple[Array, ...]
+    ran: Ran
+    written: Array | None
+
+    @property
+    def output(self) -> Array:
+        """Output 0."""
+        return self.outputs[0]
 
 
 class Kernel(Protocol):
@@ -271,7 +278,7 @@ def apply_all(op: Op, attrs: Any, *inputs: Any) -> tuple[Any, ...]:
                 record(plan.call, inputs, outputs)
                 break
     if local.watchers:
-        event = Event(op, inputs, attrs, outputs[0], plan.ran(), outputs)
+        event = Event(op, inputs, attrs, outputs, plan.ran(), local.written)
         for watcher in local.watchers:
             watcher(event)
     return outputs
@@ -338,7 +345,7 @@ def views(op: Op, attrs: Any, x: T) -> tuple[T, ...]:
                 out.output_nr = place
                 out._requires_grad = True
     if local.watchers and outs:
-        event = Event(op, (x,), attrs, outs[0], _VIEW, tuple(outs))
+        event = Event(op, (x,), attrs, tuple(outs), _VIEW, None)
         for watcher in local.watchers:
             watcher(event)
     return tuple(outs)

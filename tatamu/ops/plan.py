@@ -11,13 +11,20 @@ from tatamu.dtypes import DType, narrow, widen
 from tatamu.errors import CompileError
 from tatamu.ops.array import Array, Numpy, made, wrap
 from tatamu.ops.choose import candidates
-from tatamu.ops.layout import Ints, Size, contiguous_strides, is_channels_last, out_of_order
+from tatamu.ops.layout import (
+    Ints,
+    Size,
+    contiguous_strides,
+    extent,
+    is_channels_last,
+    out_of_order,
+)
 from tatamu.runtime.storage import Storage
 
 if TYPE_CHECKING:
-    from tatamu.ops.op import Call
+    from tatamu.ops.op import Call, Out
 
-__all__ = ["Plan", "Ran", "Runner"]
+__all__ = ["Plan", "Ran", "Runner", "warn_once"]
 
 
 class Ran(NamedTuple):
@@ -57,16 +64,7 @@ class Plan:
         self.call = call
         self.attrs = call.attrs  # keeps the object alive whose id() is in the key
         outs = call.outs()
-        self.outs = [
-            (
-                Size(out.shape),
-                out.strides or contiguous_strides(out.shape),
-                out.dtype,
-                Size(out.shape).numel() * out.dtype.itemsize,
-                out.strides is not None and out.strides != contiguous_strides(out.shape),
-            )
-            for out in outs
-        ]
+        self.outs = [_laid(out) for out in outs]
         self.many = len(outs) > 1
         # Inputs that lie in another order than C's: somebody chose that, a user or an operation.
         self.ordered = [
@@ -86,7 +84,7 @@ class Plan:
                     self.runner = candidate.kernel.prepare(call)
                 except CompileError as error:
                     reason = str(error)
-                    _warn_once(reason)
+                    warn_once(reason)
             if reason:
                 reasons.append(f"{candidate.kernel.name}: {reason}")
         self.why = "" if self.runner is not None else "; ".join(reasons)
@@ -122,7 +120,7 @@ class Plan:
         except CompileError as error:
             self.runner = None
             self.why = str(error)
-            _warn_once(self.why)
+            warn_once(self.why)
             return False
         return True
 
@@ -165,10 +163,18 @@ class Plan:
         return self.runner.ran()
 
 
+def _laid(out: Out) -> tuple[Size, Ints, DType, int, bool]:
+    """An output's shape, strides, dtype, bytes, and whether it lies in another order than C's."""
+    plain = contiguous_strides(out.shape)
+    strides = out.strides or plain
+    nbytes = extent(out.shape, strides) * out.dtype.itemsize
+    return Size(out.shape), strides, out.dtype, nbytes, strides != plain
+
+
 _warned: list[str] = []
 
 
-def _warn_once(reason: str) -> None:
+def warn_once(reason: str) -> None:
     """Say, once per process, that compiled kernels cannot be had."""
     if not _warned:
         _warned.append(reason)

@@ -9,40 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from tatamu.ops.array import Array, Numpy
-from tatamu.optim.optimizer import Optimizer, check_options, number, zero
+from tatamu.dtypes import float32
+from tatamu.ops.array import Array, wrap
+from tatamu.optim.optimizer import check_options, number
+from tatamu.optim.ruled import Ruled, counted, decays
+from tatamu.tensor import Tensor
 
 __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
 Betas = tuple[Any, Any]
 
 
-def moments(
-    group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy, second: str = "exp_avg_sq"
-) -> tuple[Numpy, float]:
-    """Counts the step, decays the weights and averages; gives g and how many steps there were."""
-    if "step" not in memory:
-        memory["step"] = zero()
-        memory["exp_avg"] = np.zeros_like(w)
-        memory[second] = np.zeros_like(w)
-    memory["step"] += 1
-    decay = group["weight_decay"]
-    if decay:
-        if group.get("decoupled_weight_decay"):
-            w *= 1 - number(group["lr"]) * decay
-        else:
-            g = g + decay * w
-    b1, b2 = group["betas"]
-    mean = memory["exp_avg"]
-    mean += (g - mean) * (1 - b1)
-    if second == "exp_avg_sq":
-        square = memory[second]
-        square *= b2
-        square += (1 - b2) * g * g
-    return g, float(memory["step"])
+class Moments(Ruled):
+    """What Adam and its kin have in common: both running means, and weight decay."""
+
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _shared(self, group: dict[str, Any]) -> dict[str, float]:
+        """The numbers that do not change from step to step."""
+        lr, decay = number(group["lr"]), group["weight_decay"]
+        b1, b2 = group["betas"]
+        return {
+            "lr": lr, "decay": decay, "shrink": 1 - lr * decay, "new1": 1 - b1, "beta2": b2,
+            "new2": 1 - b2, "eps": group["eps"],
+        }  # fmt: skip
 
 
-class Adam(Optimizer):
+class Adam(Moments):
     """w - lr m' / (sqrt(v') + eps), m' and v' being m / (1 - b1^t) and v / (1 - b2^t).
 
     ``amsgrad`` takes the largest v there was. (Kingma and Ba, 2015.) ValueError for a learning
@@ -56,6 +50,8 @@ class Adam(Optimizer):
     >>> w
     tensor([0.9000], requires_grad=True)
     """
+
+    rule = "adam"
 
     def __init__(
         self,
@@ -96,17 +92,17 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        g, step = moments(group, memory, w, g)
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return (*super()._memory(group), *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        step = counted(state)
         b1, b2 = group["betas"]
-        square = memory["exp_avg_sq"]
-        if group["amsgrad"]:
-            largest = memory.setdefault("max_exp_avg_sq", np.zeros_like(w))
-            square = np.maximum(largest, square, out=largest)
-        spread = np.sqrt(square)
-        spread /= (1 - b2**step) ** 0.5
-        spread += group["eps"]
-        w -= number(group["lr"]) / (1 - b1**step) * memory["exp_avg"] / spread
+        rate = number(group["lr"]) / (1 - b1**step)
+        options = decays(group, *(("amsgrad",) if group["amsgrad"] else ()))
+        return options, self._shared(group) | {"root": (1 - b2**step) ** 0.5, "rate": rate}
 
 
 class AdamW(Adam):
@@ -146,8 +142,10 @@ class AdamW(Adam):
         )
 
 
-class NAdam(Optimizer):
+class NAdam(Moments):
     """Adam with Nesterov's momentum, whose weight grows from step to step. (Dozat, 2016.)"""
+
+    rule = "nadam"
 
     def __init__(
         self,
@@ -179,26 +177,34 @@ class NAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        if not memory:
-            memory["step"] = zero()
-            memory["mu_product"] = np.ones((), np.float32)
-            memory["exp_avg"] = np.zeros_like(w)
-            memory["exp_avg_sq"] = np.zeros_like(w)
-        g, step = moments(group, memory, w, g)
+    def _begin(self, group: dict[str, Any], parameter: Tensor) -> None:
+        state = self.state[parameter]
+        for name, first in (("step", 0), ("mu_product", 1)):
+            state.setdefault(name, wrap(np.full((), first, np.float32), float32))
+        super()._begin(group, parameter)
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        step = counted(state)
         b1, b2 = group["betas"]
         lr, decay = number(group["lr"]), group["momentum_decay"]
         now = b1 * (1.0 - 0.5 * 0.96 ** (step * decay))
         following = b1 * (1.0 - 0.5 * 0.96 ** ((step + 1) * decay))
-        memory["mu_product"] *= now
-        product = float(memory["mu_product"])
-        spread = np.sqrt(memory["exp_avg_sq"] / (1 - b2**step)) + group["eps"]
-        w -= lr * (1.0 - now) / (1.0 - product) * g / spread
-        w -= lr * following / (1.0 - product * following) * memory["exp_avg"] / spread
+        product = state["mu_product"].array
+        product[...] *= now
+        state["mu_product"].storage.touch()
+        return decays(group), self._shared(group) | {
+            "correction": 1 - b2**step,
+            "now": lr * (1.0 - now) / (1.0 - float(product)),
+            "following": lr * following / (1.0 - float(product) * following),
+        }
 
 
-class RAdam(Optimizer):
+class RAdam(Moments):
     """Adam whose steps are plain momentum until v is known well enough. (Liu et al., 2020.)"""
+
+    rule = "radam"
 
     def __init__(
         self,
@@ -228,22 +234,27 @@ class RAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        g, step = moments(group, memory, w, g)
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        step = counted(state)
         b1, b2 = group["betas"]
         correction = 1 - b2**step
-        change = memory["exp_avg"] / (1 - b1**step) * number(group["lr"])
         most = 2 / (1 - b2) - 1
         length = most - 2 * step * b2**step / correction
-        if length > 5.0:
-            spread = np.sqrt(memory["exp_avg_sq"]) + group["eps"]
-            rectified = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
-            change = change * (correction**0.5 / spread) * rectified**0.5
-        w -= change
+        known = length > 5.0
+        part = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+        return decays(group, *(("rectified",) if known else ())), self._shared(group) | {
+            "correction": 1 - b1**step,
+            "root": correction**0.5,
+            "rectified": part**0.5 if known else 0.0,
+        }
 
 
-class Adamax(Optimizer):
+class Adamax(Moments):
     """w - lr m' / u, u being the larger of b2 u and |g| + eps. (Kingma and Ba, 2015.)"""
+
+    rule = "adamax"
 
     def __init__(
         self,
@@ -271,10 +282,11 @@ class Adamax(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        g, step = moments(group, memory, w, g, "exp_inf")
-        b1, b2 = group["betas"]
-        largest = memory["exp_inf"]
-        largest *= b2
-        np.maximum(largest, np.abs(g) + group["eps"], out=largest)
-        w -= number(group["lr"]) / (1 - b1**step) * memory["exp_avg"] / largest
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("exp_avg", "exp_inf")
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        rate = number(group["lr"]) / (1 - group["betas"][0] ** counted(state))
+        return decays(group), self._shared(group) | {"rate": rate}

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tatamu.ops.array import Numpy
+from tatamu.dtypes import float32, narrow, widen
+from tatamu.ops.array import Numpy, wrap
 from tatamu.optim.optimizer import Optimizer, check_options, number, zero
+from tatamu.optim.ruled import Ruled, counted, decays
+from tatamu.tensor import Tensor
 
 __all__ = ["ASGD", "Adadelta", "Adagrad", "RMSprop", "Rprop"]
 
@@ -17,14 +20,10 @@ def _decayed(group: dict[str, Any], w: Numpy, g: Numpy) -> Numpy:
     return g + decay * w if decay else g
 
 
-def _averaged(mean: Numpy, rate: float, value: Numpy) -> None:
-    """``mean`` becomes rate mean + (1 - rate) value."""
-    mean *= rate
-    mean += (1 - rate) * value
-
-
-class Adagrad(Optimizer):
+class Adagrad(Ruled):
     """w - lr g / (sqrt(sum of all g²) + eps); lr shrinks by ``lr_decay``. (Duchi et al., 2011.)"""
+
+    rule = "adagrad"
 
     def __init__(
         self,
@@ -61,23 +60,32 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:
             for parameter in group["params"]:
-                memory = {"step": zero()}
-                memory["sum"] = np.full(parameter.shape, float(initial_accumulator_value))
-                self._remember(parameter, memory)
+                self._begin(group, parameter)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        if not memory:
-            memory["step"] = zero()
-            memory["sum"] = np.full_like(w, group["initial_accumulator_value"])
-        memory["step"] += 1
-        g = _decayed(group, w, g)
-        rate = number(group["lr"]) / (1 + (float(memory["step"]) - 1) * group["lr_decay"])
-        memory["sum"] += g * g
-        w -= rate * g / (np.sqrt(memory["sum"]) + group["eps"])
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("sum",)
+
+    def _begin(self, group: dict[str, Any], parameter: Tensor) -> None:
+        state = self.state[parameter]
+        if "sum" not in state:
+            first = np.full_like(
+                widen(parameter.array, parameter.dtype), group["initial_accumulator_value"]
+            )
+            state["step"] = wrap(zero(), float32)
+            state["sum"] = wrap(narrow(first, parameter.dtype), parameter.dtype)
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        rate = number(group["lr"]) / (1 + (counted(state) - 1) * group["lr_decay"])
+        decay, eps = group["weight_decay"], group["eps"]
+        return decays(group), {"rate": rate, "decay": decay, "eps": eps}
 
 
-class Adadelta(Optimizer):
+class Adadelta(Ruled):
     """g times the size of earlier steps over that of earlier gradients. (Zeiler, 2012.)"""
+
+    rule = "adadelta"
 
     def __init__(
         self,
@@ -108,25 +116,26 @@ class Adadelta(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        if not memory:
-            memory["step"] = zero()
-            memory["square_avg"] = np.zeros_like(w)
-            memory["acc_delta"] = np.zeros_like(w)
-        memory["step"] += 1
-        g = _decayed(group, w, g)
-        rho, eps = group["rho"], group["eps"]
-        _averaged(memory["square_avg"], rho, g * g)
-        delta = np.sqrt(memory["acc_delta"] + eps) / np.sqrt(memory["square_avg"] + eps) * g
-        _averaged(memory["acc_delta"], rho, delta * delta)
-        w -= number(group["lr"]) * delta
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("square_avg", "acc_delta")
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        counted(state)
+        numbers = {"lr": number(group["lr"]), "new": 1 - group["rho"]}
+        return decays(group), numbers | {
+            "rho": group["rho"], "decay": group["weight_decay"], "eps": group["eps"]
+        }  # fmt: skip
 
 
-class RMSprop(Optimizer):
+class RMSprop(Ruled):
     """w - lr g / (sqrt(running mean of g²) + eps), with momentum if asked for. (Hinton, 2012.)
 
     ``centered`` takes the square of the running mean of g off that mean.
     """
+
+    rule = "rmsprop"
 
     def __init__(
         self,
@@ -157,29 +166,24 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        if not memory:
-            memory["step"] = zero()
-            memory["square_avg"] = np.zeros_like(w)
-            if group["momentum"] > 0:
-                memory["momentum_buffer"] = np.zeros_like(w)
-            if group["centered"]:
-                memory["grad_avg"] = np.zeros_like(w)
-        memory["step"] += 1
-        g = _decayed(group, w, g)
-        square, alpha = memory["square_avg"], group["alpha"]
-        _averaged(square, alpha, g * g)
-        if group["centered"]:
-            mean = memory["grad_avg"]
-            mean += (g - mean) * (1 - alpha)
-            square = square - mean * mean
-        change = g / (np.sqrt(square) + group["eps"])
-        if group["momentum"] > 0:
-            buffer = memory["momentum_buffer"]
-            buffer *= group["momentum"]
-            buffer += change
-            change = buffer
-        w -= number(group["lr"]) * change
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        names = {
+            "square_avg": True,
+            "momentum_buffer": group["momentum"] > 0,
+            "grad_avg": group["centered"],
+        }
+        return tuple(name for name, is_kept in names.items() if is_kept)
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        counted(state)
+        terms = {"momentum": group["momentum"] > 0, "centered": group["centered"]}
+        options = decays(group, *(name for name, holds in terms.items() if holds))
+        return options, {
+            "lr": number(group["lr"]), "decay": group["weight_decay"], "eps": group["eps"],
+            "alpha": group["alpha"], "new": 1 - group["alpha"], "momentum": group["momentum"],
+        }  # fmt: skip
 
 
 class ASGD(Optimizer):

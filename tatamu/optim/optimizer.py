@@ -2,7 +2,8 @@
 
 A rule is a method ``_update(group, memory, w, g)`` on NumPy arrays: the weights ``w``, which it
 overwrites, their gradient ``g``, and what it remembers of earlier steps by name in ``memory``. What
-it puts there for the first time is kept as tensors in ``optimizer.state[parameter]``.
+it puts there for the first time is kept as tensors in ``optimizer.state[parameter]``. (Elementwise
+rules, which most are, are said in another way: see ``ruled``.)
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tatamu.ops.inplace import check_writable
 from tatamu.pitfalls import hint
 from tatamu.tensor import Tensor
 
-__all__ = ["Optimizer", "check_options", "number", "zero"]
+__all__ = ["Optimizer", "check_options", "number", "overwrite", "zero"]
 
 Closure = Callable[[], Any]
 
@@ -208,14 +209,14 @@ class Optimizer:
             g = -g
         w = widen(parameter.array, parameter.dtype)
         self._update(group, memory, w, g)
-        _write(parameter, w)
+        overwrite(parameter, w)
         self._remember(parameter, memory)
 
     def _remember(self, parameter: Tensor, memory: dict[str, Any]) -> None:
         state = self.state[parameter]
         for name, array in memory.items():
             if name in state:
-                _write(state[name], array)
+                overwrite(state[name], array)
             else:
                 dtype = float32 if name in _COUNTS else parameter.dtype
                 state[name] = wrap(narrow(array, dtype), dtype)
@@ -370,7 +371,7 @@ class Optimizer:
 _COUNTS = ("step", "mu_product", "eta", "mu")
 
 
-def _write(tensor: Any, array: Numpy) -> None:
+def overwrite(tensor: Any, array: Numpy) -> None:
     """Numbers that were worked on in another dtype go back; the version counts either way."""
     if not np.may_share_memory(tensor.array, array):
         np.copyto(tensor.array, narrow(array, tensor.dtype))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tatamu.ops.array import Numpy
-from tatamu.optim.optimizer import Optimizer, check_options, number
+from tatamu.optim.optimizer import check_options, number
+from tatamu.optim.ruled import Ruled, decays
+from tatamu.tensor import Tensor
 
 __all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+class SGD(Ruled):
     """w - lr g, with momentum: b = momentum b + (1 - dampening) g, w - lr b.
 
     With ``nesterov`` the step is along g + momentum b. ``weight_decay`` adds its part of w to g.
@@ -30,6 +31,8 @@ class SGD(Optimizer):
         weight_decay: 0
     )
     """
+
+    rule = "sgd"
 
     def __init__(
         self,
@@ -61,17 +64,24 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], memory: dict[str, Any], w: Numpy, g: Numpy) -> None:
-        decay, momentum = number(group["weight_decay"]), group["momentum"]
-        if decay:
-            g = g + decay * w
-        if momentum:
-            if "momentum_buffer" not in memory:
-                memory["momentum_buffer"] = g.copy()
-            else:
-                buffer = memory["momentum_buffer"]
-                buffer *= momentum
-                buffer += (1 - group["dampening"]) * g
-            buffer = memory["momentum_buffer"]
-            g = g + momentum * buffer if group["nesterov"] else buffer
-        w -= number(group["lr"]) * g
+    def _memory(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def _begin(self, group: dict[str, Any], parameter: Tensor) -> None:
+        """Nothing: the first gradient is what is remembered first."""
+
+    def _numbers(
+        self, group: dict[str, Any], state: dict[str, Any]
+    ) -> tuple[frozenset[str], dict[str, float]]:
+        momentum = group["momentum"]
+        terms = {
+            "momentum": bool(momentum),
+            "nesterov": bool(momentum and group["nesterov"]),
+            "first": bool(momentum and "momentum_buffer" not in state),
+        }
+        return decays(group, *(name for name, holds in terms.items() if holds)), {
+            "lr": number(group["lr"]),
+            "decay": number(group["weight_decay"]),
+            "momentum": momentum,
+            "undamped": 1 - group["dampening"],
+        }

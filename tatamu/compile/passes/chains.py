@@ -97,7 +97,8 @@ def _joined(first: Node, then: Node, place: int) -> Node:
             at.append(len(inputs))
             inputs.append(value)
     count = len(inputs)
-    own, behind = first.attrs, then.attrs
+    own: Chain = first.attrs
+    behind: Chain = then.attrs
     result = count + len(own.links) - 1
     links_ = [_numbered(link, lambda i: i if i < own.inputs else i - own.inputs + count)
               for link in own.links]  # fmt: skip

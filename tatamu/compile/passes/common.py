@@ -14,6 +14,7 @@ from typing import Any
 from tatamu.compile.graph import Graph, Value
 from tatamu.compile.passes.editor import Editor
 from tatamu.ops.array import Array
+from tatamu.ops.common import interned
 from tatamu.ops.layout import contiguous_strides
 from tatamu.ops.reshape import clone
 
@@ -33,7 +34,7 @@ def share_common(graph: Graph) -> Graph:
             assert inputs[0] is not None
             editor.replace(node.outputs[0], inputs[0])
             continue
-        key = (node.op, id(node.attrs), inputs)
+        key = (node.op, _told_apart(node.attrs), inputs)
         found = seen.get(key)
         if found is not None:
             for old, new in zip(node.outputs, found, strict=True):
@@ -41,6 +42,14 @@ def share_common(graph: Graph) -> Graph:
             continue
         seen[key] = editor.keep(node).outputs
     return editor.done()
+
+
+def _told_apart(attrs: Any) -> Any:
+    """A key of attributes: (1, 2) is not (1.0, 2.0)."""
+    try:
+        return id(interned(attrs))
+    except TypeError:  # slices have no hash
+        return id(attrs)
 
 
 def _same(array: Array) -> Any:

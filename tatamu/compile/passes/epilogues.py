@@ -49,9 +49,7 @@ def fuse_epilogues(graph: Graph, fewest: int = 0) -> Graph:
     return editor.done()
 
 
-def _ended(
-    editor: Editor, readers: dict[Value, list[Node | None]], node: Node
-) -> Value | None:
+def _ended(editor: Editor, readers: dict[Value, list[Node | None]], node: Node) -> Value | None:
     """The output of a convolution that ends in ``node``, if one can."""
     activation = _activation(node)
     if activation is not None:
@@ -94,9 +92,7 @@ def _activation(node: Node) -> tuple[str, float] | None:
     return None
 
 
-def _maker(
-    editor: Editor, readers: dict[Value, list[Node | None]], x: Value
-) -> Node | None:
+def _maker(editor: Editor, readers: dict[Value, list[Node | None]], x: Value) -> Node | None:
     """The convolution that makes ``x`` for one reader alone, as one that may have an end."""
     maker = editor.makers.get(editor.now(x))
     if maker is None or len(readers[x]) != 1 or maker.outputs[0].inside is not None:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tatamu.compile.calls import can_place
 from tatamu.compile.graph import Graph, Node, Value, root
 from tatamu.compile.passes.editor import Editor
 from tatamu.ops.common import interned
 from tatamu.ops.joining import cat
+from tatamu.ops.layout import Ints
 from tatamu.ops.reshape import clone
 
 __all__ = ["join_in_place"]
@@ -44,7 +46,7 @@ def join_in_place(graph: Graph) -> Graph:
             own = (base, offset)
             offset += value.shape[node.attrs] * base.strides[node.attrs]
             free = value not in spots and value not in kept and value not in node.inputs[:place]
-            if free and _places(makers.get(value)):
+            if free and _places(makers.get(value), base.strides):
                 spots[value] = own
             elif spots.get(value) != own:
                 copied[node].add(place)
@@ -69,13 +71,9 @@ def _already(node: Node, spots: dict[Value, Spot]) -> Spot | None:
     return base, start
 
 
-def _places(maker: Node | None) -> bool:
+def _places(maker: Node | None, strides: Ints) -> bool:
     """Whether what makes a value can write it with other strides."""
-    if maker is None or len(maker.outputs) != 1 or maker.outputs[0].inside is not None:
-        return False
-    if maker.op is cat:
-        return True
-    return any(getattr(kernel, "places", False) for kernel in maker.op.kernels)
+    return maker is not None and (maker.op is cat or can_place(maker, strides))
 
 
 def _rebuilt(graph: Graph, spots: dict[Value, Spot], copied: dict[Node, set[int]]) -> Graph:
@@ -89,17 +87,15 @@ def _rebuilt(graph: Graph, spots: dict[Value, Spot], copied: dict[Node, set[int]
         (out,) = node.outputs
         base, offset = root(editor.now(out))
         inputs: list[Value | None] = []
-        for place, value in enumerate(node.inputs):
-            assert value is not None
-            now = editor.now(value)
+        for place, part in enumerate(node.inputs):
+            assert part is not None
+            now = editor.now(part)
             if place in copied[node]:
-                there = Value(value.shape, base.strides, value.dtype, base, offset)
+                there = Value(part.shape, base.strides, part.dtype, base, offset)
                 attrs = interned(tuple(base.strides))
                 editor.add(Node(clone, attrs, (now,), (there,), node.where))
                 now = there
             inputs.append(now)
-            offset += value.shape[node.attrs] * base.strides[node.attrs]
+            offset += part.shape[node.attrs] * base.strides[node.attrs]
         editor.add(replace(node, inputs=tuple(inputs), outputs=(editor.now(out),)))
     return editor.done()
-
-

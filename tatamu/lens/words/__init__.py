@@ -10,16 +10,27 @@ from dataclasses import dataclass
 
 from tatamu.language import Lang, reader_language
 from tatamu.lens.words import (
+    animate,
+    bench,
     classify,
     command,
+    compare,
+    honest,
     models,
+    network,
     parity,
+    probe,
     problems,
+    profile,
     report,
     run,
     script,
+    serve,
+    solve,
     summary,
     terminal,
+    train,
+    web,
 )
 from tatamu.vision.images import PROBLEMS as PHOTO_PROBLEMS
 from tatamu.vision.images import PhotoError
@@ -37,16 +48,27 @@ __all__ = [
 
 TEXTS: dict[str, tuple[str, str]] = {
     **PHOTO_PROBLEMS,
+    **probe.TEXTS,
+    **animate.TEXTS,
+    **bench.TEXTS,
     **problems.TEXTS,
+    **profile.TEXTS,
     **terminal.TEXTS,
     **report.TEXTS,
     **classify.TEXTS,
     **models.TEXTS,
+    **network.TEXTS,
     **command.TEXTS,
+    **compare.TEXTS,
+    **solve.TEXTS,
+    **honest.TEXTS,
     **parity.TEXTS,
     **run.TEXTS,
     **script.TEXTS,
     **summary.TEXTS,
+    **train.TEXTS,
+    **serve.TEXTS,
+    **web.TEXTS,
 }
 
 

@@ -131,10 +131,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "report.worked.patch": ("patch", "部分画像"),
     "report.worked.kernel": ("kernel", "カーネル"),
     "report.worked.bias": ("bias", "バイアス"),
-    "report.worked.gave": (
-        "The layer itself, in float32, gave {output}.",
-        "レイヤー自身の出力（float32）は {output} です。",
-    ),
     "report.worked.rest": (
         "Only the first {shown} of {count} input channels are drawn; the sums below "
         "cover them all.",
@@ -150,12 +146,34 @@ TEXTS: dict[str, tuple[str, str]] = {
     "count.feature": ("{n} feature map|{n} feature maps", "特徴マップ {n} 枚"),
     "report.maps.one": ("The feature map", "特徴マップ"),
     "report.maps.text": (
-        "Black is zero, orange positive, blue negative, brighter means further from zero. Every "
-        "map has a scale of its own, whose two ends stand beneath it; above it lies the histogram "
-        "of its values. The full-size pictures are in the folder maps.",
-        "黒が 0、橙が正、青が負で、明るいほど 0 から離れています。目盛りはマップごとに別で、"
-        "両端の値を下に示します。その上は値のヒストグラムです。"
-        "原寸の画像は maps フォルダーにあります。",
+        "Black is zero, orange positive, blue negative, brighter means further from zero. The two "
+        "ends of the scale stand beneath each map; above it lies the histogram of its values. The "
+        "full-size pictures are in the folder maps.",
+        "黒が 0、橙が正、青が負で、明るいほど 0 から離れています。目盛りの両端の値を各マップの"
+        "下に、値のヒストグラムをその上に示します。原寸の画像は maps フォルダーにあります。",
+    ),
+    "report.maps.own": (
+        "Every map has a scale of its own, so brightness tells nothing across maps "
+        "(--scale shared gives them all the same).",
+        "目盛りはマップごとに別なので、明るさをマップどうしで比べることはできません"
+        "（--scale shared で共通になります）。",
+    ),
+    "report.maps.shared": (
+        "All maps of a layer share one scale, so equally bright means equally strong.",
+        "目盛りは全マップ共通なので、明るさが同じなら値の大きさも同じです。",
+    ),
+    "report.why.back": (
+        "The cells are the output. Each bracket is one value of the input, and its dots are the "
+        "cells that it is added to.",
+        "マスは出力です。括弧 1 つが入力の値 1 つで、点のあるマスに足されます。",
+    ),
+    "report.why.cut": (
+        "Hatched cells are cut off: that is what padding does here.",
+        "斜線の部分は切り捨てられます。ここでのパディングはその幅です。",
+    ),
+    "report.why.unfilled": (
+        "Struck-out cells are reached by no input.",
+        "×印のマスにはどの入力も届きません。",
     ),
     "report.maps.kernels": (
         "Beside each map stands its kernel, one square per weight, on the same colours.",

@@ -1,0 +1,1 @@
+"""The lens as a local web page: one photo, one layer, and five sliders."""
