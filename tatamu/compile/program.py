@@ -97,7 +97,8 @@ def _extent(array: Numpy) -> tuple[int, int, Any]:
 class Program:
     """Steps that can be run by any number of threads at once, each with its own arguments.
 
-    ``native_calls`` and ``python_steps`` are how many of each a run takes.
+    ``native_calls`` and ``python_steps`` are how many of each a run takes, ``counts`` how many
+    launches each step came to (0 for one that Python runs).
     """
 
     def __init__(self, steps: Sequence[Step], memory: Memory) -> None:
@@ -107,9 +108,11 @@ class Program:
         self._order: list[int | Step] = []
         log = capture.Recording()
         segments: list[list[Launched]] = []
+        self.counts: list[int] = []
         open_segment = False
         for step in steps:
             launches = self._noted(step, log)
+            self.counts.append(len(launches or ()))
             if launches is None:
                 self._order.append(step)
                 open_segment = False
