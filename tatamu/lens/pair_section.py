@@ -54,7 +54,7 @@ def pair_section(look: Look, record: LayerRecord, w: Words) -> str:
     alt = w("report.map.alt", channel=channel_name(channel))
     pixel = (spot.row, spot.column, 1, 1)
     right = [_figure(_map(maps.shrink(plane, PHOTO_WIDTH), channel.end, plane), pixel, name, alt)]
-    view, inner = _view((plane.shape[0], plane.shape[1]), pixel, max(9, wide // step))
+    view, inner = _view((plane.shape[0], plane.shape[1]), pixel, max(9, wide // max(1, step)))
     if view is not None:
         right.append(_zoom(_map(_crop(plane, view), channel.end), inner, w))
     left = _source_figures(look.source, spot.box, wide, w)

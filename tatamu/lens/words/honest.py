@@ -57,7 +57,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrapped.jumps": (
         "Neighbours more than 128 grey levels apart, which look like hard edges: {wrapped} in the "
         "wrapped map, {honest} in the same map laid out from black to white.",
-        "隣どうしが 128 階調以上離れ、くっきりした輪郭に見える箇所は、桁あふれした画像で "
+        "隣どうしが 128 階調より大きく離れ、くっきりした輪郭に見える箇所は、桁あふれした画像で "
         "{wrapped}、"
         "同じマップを黒から白に割り当てた画像では {honest} です。",
     ),
