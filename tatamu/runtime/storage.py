@@ -228,10 +228,13 @@ class Storage:
             self._origin.drop_packed()
 
     def __del__(self, give: Callable[[int, Block], None] = pool.give) -> None:
-        if self._packed:
-            self.drop_packed()
-        if self._size:
-            give(self._size, (self.address, self._owner))
+        try:
+            if self._packed:
+                self.drop_packed()
+            if self._size:
+                give(self._size, (self.address, self._owner))
+        except AttributeError:
+            pass  # an interrupt came before it was made
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
